@@ -1,0 +1,4 @@
+// Command bod is the back-office daemon.
+package main
+
+func main() {}
