@@ -75,23 +75,20 @@ func (s *server) login(ctx context.Context, l *line, conn net.Conn) error {
 	}
 	code, words := answer(err)
 	words = s.hide(words, secret)
+	s.forgetToken() // whatever it was, the next login starts afresh
 	switch {
 	case code == 0 && isNetwork(err):
 		return sayAgain(err)
 	case code >= 400 && code < 500:
 		return fmt.Errorf("the login: %d %s", code, words)
 	}
-	refused := isLoginRefusal(code)
-	if refused {
-		s.forgetToken()
-	}
-	return &SessionError{Stage: "auth", Code: code, Words: words, Credential: refused, Err: errors.New(words)}
+	return &SessionError{Stage: "auth", Code: code, Words: words, Credential: isLoginRefusal(code), Err: errors.New(words)}
 }
 
 // isLoginRefusal reports whether the server judged the login. An answer about
 // the command or the mechanism (500 to 504, 538) says nothing about the password, and asking again locks no account.
 func isLoginRefusal(code int) bool {
-	return code >= 500 && code < 600 && code != 538 && (code < 500 || code > 504)
+	return code > 504 && code < 600 && code != 538
 }
 
 func (s *server) mechanism(l *line, secure bool) (string, error) {

@@ -76,14 +76,20 @@ func (s *script) dialTCP(ctx context.Context, _, _ string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	s.conn = server
-	s.mu.Unlock()
 	if s.implicit {
 		server = tls.Server(server, s.tls)
 	}
+	s.mu.Lock()
+	s.conn = server
+	s.mu.Unlock()
 	go s.serve(server)
 	return client, nil
+}
+
+func (s *script) secured() *tls.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conn.(*tls.Conn)
 }
 
 func (s *script) said() []string {
