@@ -4,31 +4,22 @@
 // It promises that no key is ever ignored: what it returns is all that the file
 // says, and a file with an error gives no Config at all. It reads files and has
 // no other effect.
+//
+// The file goes through three steps. The scanner (scan.go) splits it into
+// statements, names the slips of people who type Japanese and mends them so that
+// reading goes on. The TOML parser turns each table into values (tree.go). The
+// loader (load.go) holds them against the table of keys (keys.go), the one place
+// that says which keys there are; the manual is made from it.
 package config
 
 import (
-	"crypto/x509"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"bod/internal/calendar"
 	"bod/internal/mailer"
 )
-
-// Problem is one thing that is wrong with the file, in the file's language.
-type Problem struct {
-	File      string
-	Line, Col int    // 0: not known
-	Job       string // the job that it is about, "" for none
-	What      string // what is wrong
-	Next      string // the next step
-	Warning   bool   // worth a word, no reason to refuse
-}
-
-// String is "jobs.toml:12:5: what — next".
-func (p Problem) String() string { panic("contract") }
-
-// Load reads the file. A nil Config means that at least one problem is no warning.
-func Load(path string, kinds []Kind) (*Config, []Problem) { panic("contract") }
 
 // Config is a checked jobs.toml. It is never changed after Load.
 type Config struct {
@@ -47,54 +38,45 @@ type Config struct {
 	Jobs     []*Job            // in the file's order; the reserved job summary last, when there is one
 	Days     *calendar.Days    // of [calendar]
 	Holidays *calendar.Holidays
+
+	jobs         map[string]*Job
+	inside       map[string]bool // addresses of [people], lower case
+	closed, open []calendar.Range
+	days         map[string]*calendar.Days // by country, as far as the jobs name them
 }
 
 // Job returns a job by its name in the file; nil when there is none.
-func (c *Config) Job(name string) *Job { panic("contract") }
+func (c *Config) Job(name string) *Job { return c.jobs[nfc(name)] }
 
 // Outside reports whether a mail address belongs to nobody in [people].
-func (c *Config) Outside(mail string) bool { panic("contract") }
+func (c *Config) Outside(mail string) bool { return !c.inside[strings.ToLower(mail)] }
 
 // StateDir answers where the ledger lies: flag, $STATE_DIRECTORY (env), the file's state, else .bod beside jobs.toml.
-func (c *Config) StateDir(flag, env string) string { panic("contract") }
+func (c *Config) StateDir(flag, env string) string {
+	abs := func(p string) string {
+		if a, err := filepath.Abs(p); err == nil {
+			return a
+		}
+		return p
+	}
+	// systemd joins several directories with colons; ours is the first.
+	env, _, _ = strings.Cut(env, ":")
+	switch {
+	case flag != "":
+		return abs(flag)
+	case env != "":
+		return abs(env)
+	case c.State != "":
+		return c.State
+	}
+	return filepath.Join(c.Dir, ".bod")
+}
 
 // Company is who we are.
 type Company struct {
 	Name, Dept, Address, Tel, Registration, Bank string
 	FiscalYearEnd                                time.Month // December when not said
 }
-
-// Mail says how mail leaves.
-type Mail struct {
-	From, ReplyTo mailer.Address
-	Bcc           []mailer.Address // a copy of everything that goes outside
-	Server        string           // as mailer.ServerOptions.URL; "": into the folder outbox
-	User          string
-	Auth          string
-	PasswordFile  string // absolute; "": systemd credential smtp-password ($CREDENTIALS_DIRECTORY)
-	CA            *x509.CertPool
-	CAPEM         []byte
-	OAuth2        *OAuth2
-	Rate          mailer.Rate // zero: no limit
-	TrialTo       *mailer.Address
-	Outbox        string // absolute folder for mail without a server
-	Hello         string
-}
-
-// OAuth2 are client credentials; the secret is systemd credential smtp-oauth2-secret or SecretFile.
-type OAuth2 struct {
-	TokenURL, ClientID, SecretFile string
-	Scopes                         []string
-}
-
-// Password reads the password anew: PasswordFile, or the systemd credential. It never appears in an error.
-func (m Mail) Password() (string, error) { panic("contract") }
-
-// ClientSecret reads the OAuth2 secret anew, like Password.
-func (m Mail) ClientSecret() (string, error) { panic("contract") }
-
-// Trial reports whether mail stays in the house: no server, or trial_to.
-func (m Mail) Trial() bool { return m.Server == "" || m.TrialTo != nil }
 
 // Person is somebody in [people].
 type Person struct {
@@ -123,10 +105,30 @@ type Addressee struct {
 }
 
 // ID is the person's or partner's name in the file, or the plain address.
-func (a Addressee) ID() string { panic("contract") }
+func (a Addressee) ID() string {
+	switch {
+	case a.Person != nil:
+		return a.Person.ID
+	case a.Partner != nil:
+		return a.Partner.ID
+	case a.Plain != nil:
+		return a.Plain.Mail
+	}
+	return ""
+}
 
 // Mails are its addresses.
-func (a Addressee) Mails() []mailer.Address { panic("contract") }
+func (a Addressee) Mails() []mailer.Address {
+	switch {
+	case a.Person != nil:
+		return []mailer.Address{a.Person.Mail}
+	case a.Partner != nil:
+		return a.Partner.Mail
+	case a.Plain != nil:
+		return []mailer.Address{*a.Plain}
+	}
+	return nil
+}
 
 // Missed says what to do with occurrences that passed while the machine was off.
 type Missed string
@@ -162,83 +164,26 @@ type Job struct {
 	LateUntil calendar.Lead // 3 days when not said
 	Confirm   *Confirm      // nil: none
 	Spec      any           // the kind's own part, decoded by its Kind
-	Rule      []byte        // canonical JSON of all that the rule says, resolved: for the ledger and the input digests
+	Rule      []byte        // canonical JSON of a RuleRecord: for the ledger and the input digests
 	Line      int
 }
 
 // Owners are the owner, else the admins.
-func (j *Job) Owners(c *Config) []*Person { panic("contract") }
+func (j *Job) Owners(c *Config) []*Person {
+	if j.Owner != nil {
+		return []*Person{j.Owner}
+	}
+	return c.Admin
+}
 
 // Kind is what config needs of a kind of job; jobs has the kinds, cmd/bod hands them in.
 type Kind interface {
 	Name() string
-	// Keys documents the kind's own keys, in the order of the manual.
+	// Keys documents the kind's own keys, in the order of the manual. Their Table may stay empty.
+	// That a Needed key is missing is told by config.
 	Keys() []Key
 	// Decode checks the kind's own part and returns what becomes Job.Spec. Problems go to d.
 	Decode(d *Decoder) any
 	// Outside reports whether mail of this spec goes to people outside (the default of missed hangs on it).
 	Outside(c *Config, spec any) bool
 }
-
-// Key documents one key of the file: the one place from which manual, schema and example are checked.
-type Key struct {
-	Table   string // "", "company", "job.NAME", …
-	Name    string
-	Type    string // "text", "list of names", "number", "table", …
-	Default string // as written in the file; "" for none
-	Meaning calendar.Text
-	Example string // one line of TOML
-	Needed  bool
-}
-
-// Keys documents every key of the file, those of the kinds included.
-func Keys(kinds []Kind) []Key { panic("contract") }
-
-// Decoder hands a kind its own keys, checked, and collects problems with their lines.
-type Decoder struct {
-	Config     *Config
-	Job        *Job // everything common to all kinds is filled in
-	unexported struct{}
-}
-
-// Has reports whether the key is written.
-func (d *Decoder) Has(key string) bool { panic("contract") }
-
-// String reads a text; "" when it is not there.
-func (d *Decoder) String(key string) string { panic("contract") }
-
-// Strings reads a list of texts; one text without brackets is a list of one.
-func (d *Decoder) Strings(key string) []string { panic("contract") }
-
-// Bool reads true or false.
-func (d *Decoder) Bool(key string, otherwise bool) bool { panic("contract") }
-
-// Table reads a table of texts (fields = { 経費締切 = "…" }), numbers become their text.
-func (d *Decoder) Table(key string) map[string]string { panic("contract") }
-
-// Addressees reads names of [people] and [partner], or plain addresses; "people" and "all partners" are no names.
-func (d *Decoder) Addressees(key string) []Addressee { panic("contract") }
-
-// Size reads "20 MB".
-func (d *Decoder) Size(key string, otherwise int64) int64 { panic("contract") }
-
-// Problem reports that the value of key is wrong; the line is found.
-func (d *Decoder) Problem(key string, what, next calendar.Text) { panic("contract") }
-
-// Warn is a problem that is no reason to refuse.
-func (d *Decoder) Warn(key string, what, next calendar.Text) { panic("contract") }
-
-// OpenPath opens a file below jobs.toml's folder or a named folder ("folder:name/…"), through os.Root, and nothing else.
-// It lives here because check and run have to agree on what a path may be.
-func (c *Config) ReadFile(path string, limit int64) ([]byte, error) { panic("contract") }
-
-// Match is one file found by a pattern.
-type Match struct {
-	Path    string // slash path relative to its root, for people
-	Name    string // base name
-	Size    int64
-	ModTime time.Time
-}
-
-// Glob returns the files that match a pattern below jobs.toml's folder or a named folder, sorted by name; a folder that is not there gives none.
-func (c *Config) Glob(pattern string) ([]Match, error) { panic("contract") }
