@@ -36,13 +36,13 @@ func Render(l Letter) ([]byte, error) {
 		return nil, fmt.Errorf("couldn't render the letter: %w", err)
 	}
 	m := gomail.NewMsg(gomail.WithCharset(gomail.CharsetUTF8), gomail.WithNoDefaultUserAgent())
-	m.FromMailAddress(netAddress(l.From))
+	setAddresses(m, "From", l.From)
 	if l.ReplyTo.Mail != "" {
-		m.ReplyToMailAddress(netAddress(l.ReplyTo))
+		setAddresses(m, "Reply-To", l.ReplyTo)
 	}
-	m.ToMailAddress(netAddresses(l.To)...)
+	setAddresses(m, "To", l.To...)
 	if len(l.Cc) > 0 {
-		m.CcMailAddress(netAddresses(l.Cc)...)
+		setAddresses(m, "Cc", l.Cc...)
 	}
 	m.Subject(encodeHeader(l.Subject))
 	m.SetMessageIDWithValue(l.MessageID)
@@ -73,6 +73,27 @@ func Render(l Letter) ([]byte, error) {
 		return nil, fmt.Errorf("couldn't render the letter: it does not read back as written: %w", err)
 	}
 	return data, nil
+}
+
+// setAddresses writes the names as encodeWords has them. net/mail's own form, which go-mail uses, breaks
+// where a name beyond ASCII has a backslash; it is kept for mailboxes beyond ASCII (SMTPUTF8), which go-mail writes as they are only there.
+func setAddresses(m *gomail.Msg, header string, as ...Address) {
+	values := make([]string, len(as))
+	for i, a := range as {
+		if !isASCII(a.Mail) {
+			m.SetAddrHeaderFromMailAddress(gomail.AddrHeader(header), netAddresses(as)...)
+			return
+		}
+		values[i] = "<" + a.Mail + ">"
+		switch {
+		case a.Name == "":
+		case isASCII(a.Name) && !strings.Contains(a.Name, "=?"):
+			values[i] = quote(a.Name) + " " + values[i]
+		default:
+			values[i] = encodeWords(a.Name, " ") + " " + values[i]
+		}
+	}
+	m.SetGenHeader(gomail.Header(header), values...)
 }
 
 // netAddress gives the address as net/mail has it: with the local part unquoted.
