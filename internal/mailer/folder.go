@@ -113,7 +113,7 @@ func fileName(data []byte) string {
 	}
 	sum := sha256.Sum256(id)
 	parts := []string{date}
-	for _, s := range []string{fileWord(subject, 90), fileWord(to, 60)} {
+	for _, s := range []string{fileWord(subject, 120), fileWord(to, 60)} {
 		if s != "" {
 			parts = append(parts, s)
 		}

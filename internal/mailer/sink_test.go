@@ -37,13 +37,14 @@ type sinkOptions struct {
 	login    func(mechanism string) sasl.Server // nil: no AUTH
 	offers   []string
 	utf8     bool
+	discard  bool
 }
 
 func newSink(t testing.TB, o sinkOptions) *sink {
 	t.Helper()
 	s := &sink{refuses: make(map[string]*smtp.SMTPError)}
 	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) {
-		session := &sinkSession{sink: s}
+		session := &sinkSession{sink: s, discard: o.discard}
 		if o.login == nil {
 			return session, nil
 		}
@@ -72,8 +73,9 @@ func (s *sink) messages() []mailed {
 }
 
 type sinkSession struct {
-	sink *sink
-	now  mailed
+	sink    *sink
+	now     mailed
+	discard bool
 }
 
 func (s *sinkSession) Mail(from string, o *smtp.MailOptions) error {
@@ -92,6 +94,10 @@ func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 }
 
 func (s *sinkSession) Data(r io.Reader) error {
+	if s.discard {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	}
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return err
