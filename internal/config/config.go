@@ -43,6 +43,7 @@ type Config struct {
 	inside       map[string]bool // addresses of [people], lower case
 	closed, open []calendar.Range
 	days         map[string]*calendar.Days // by country, as far as the jobs name them
+	seen         *seen                     // only while Load is at work
 }
 
 // Job returns a job by its name in the file; nil when there is none.

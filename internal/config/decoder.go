@@ -284,13 +284,3 @@ func (d *Decoder) silent(key string) bool {
 	e := d.s.t.find(key)
 	return e != nil && e.broken
 }
-
-// ReadFile is Config.ReadFile, read once for all jobs of one Load: many jobs share a letter.
-func (d *Decoder) ReadFile(path string, limit int64) ([]byte, error) {
-	return d.s.l.readFile(path, limit)
-}
-
-// Glob is Config.Glob, looked up once for all jobs of one Load.
-func (d *Decoder) Glob(pattern string) ([]Match, error) {
-	return d.s.l.glob(pattern)
-}

@@ -122,6 +122,38 @@ func openRoot(dir, prefix string) (*os.Root, error) {
 // ReadFile reads a file below jobs.toml's folder or a named folder ("folder:name/…"), through os.Root, and nothing else.
 // It lives here because check and run have to agree on what a path may be. Errors are *FileError.
 func (c *Config) ReadFile(p string, limit int64) ([]byte, error) {
+	if c.seen == nil {
+		return c.readFile(p, limit)
+	}
+	r, ok := c.seen.files[p]
+	if !ok {
+		r.b, r.err = c.readFile(p, limit)
+		c.seen.files[p] = r
+	}
+	if r.err == nil && int64(len(r.b)) > limit {
+		return nil, tooBig(p, limit)
+	}
+	return r.b, r.err
+}
+
+// seen keeps what was read while Load is at work: 10,000 jobs may share one
+// letter, and look into one folder. Afterwards every look is a new one.
+type seen struct {
+	files map[string]fileResult
+	globs map[string]globResult
+}
+
+type fileResult struct {
+	b   []byte
+	err error
+}
+
+type globResult struct {
+	m   []Match
+	err error
+}
+
+func (c *Config) readFile(p string, limit int64) ([]byte, error) {
 	dir, prefix, rel, err := c.place(p)
 	if err != nil {
 		return nil, err
@@ -230,6 +262,18 @@ func readNames(root *os.Root, dir string) ([]fs.DirEntry, error) {
 // Glob returns the files that match a pattern below jobs.toml's folder or a named folder, sorted by name; a folder that is not there gives none.
 // A named folder itself has to be there. * and ? stop at /; names are compared in NFC.
 func (c *Config) Glob(pattern string) ([]Match, error) {
+	if c.seen == nil {
+		return c.glob(pattern)
+	}
+	r, ok := c.seen.globs[pattern]
+	if !ok {
+		r.m, r.err = c.glob(pattern)
+		c.seen.globs[pattern] = r
+	}
+	return slices.Clone(r.m), r.err
+}
+
+func (c *Config) glob(pattern string) ([]Match, error) {
 	dir, prefix, rel, err := c.place(pattern)
 	if err != nil {
 		return nil, err

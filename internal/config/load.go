@@ -42,8 +42,6 @@ type loader struct {
 	leads      map[string]leadResult
 	abouts     map[string]aboutResult
 	addressees map[string]Addressee
-	files      map[string]fileResult
-	globs      map[string]globResult
 	looked     int // nearest words searched for
 
 	asked map[string]bool // test hook: the keys that were read
@@ -77,16 +75,6 @@ type aboutResult struct {
 	problem *calendar.Problem
 }
 
-type fileResult struct {
-	b   []byte
-	err error
-}
-
-type globResult struct {
-	m   []Match
-	err error
-}
-
 // Load reads the file. A nil Config means that at least one problem is no warning.
 func Load(path string, kinds []Kind) (*Config, []Problem) {
 	return load(path, kinds, nil)
@@ -98,7 +86,6 @@ func load(path string, kinds []Kind, asked map[string]bool) (*Config, []Problem)
 		words: make(map[string]string), rules: make(map[string]ruleResult),
 		schedules: make(map[scheduleKey]scheduleResult), leads: make(map[string]leadResult),
 		abouts: make(map[string]aboutResult), addressees: make(map[string]Addressee),
-		files: make(map[string]fileResult), globs: make(map[string]globResult),
 		asked: asked,
 	}
 	for _, k := range Keys(nil) {
@@ -145,6 +132,7 @@ func load(path string, kinds []Kind, asked map[string]bool) (*Config, []Problem)
 		Path: abs, Dir: filepath.Dir(abs), Digest: hex.EncodeToString(sum[:]),
 		People: make(map[string]*Person), Partners: make(map[string]*Partner), Folders: make(map[string]string),
 		jobs: make(map[string]*Job), inside: make(map[string]bool), days: make(map[string]*calendar.Days),
+		seen: &seen{files: make(map[string]fileResult), globs: make(map[string]globResult)},
 	}
 	text, ok := plainText(b, &l.f)
 	b = nil
@@ -154,6 +142,7 @@ func load(path string, kinds []Kind, asked map[string]bool) (*Config, []Problem)
 	l.at = newLines(text)
 	l.tree = plant(text, scan(text, &l.f), &l.f, l.at)
 	l.top()
+	l.c.seen = nil
 	ps := l.f.problems(path, l.at, l.c.Language)
 	if l.f.errors > 0 {
 		return nil, ps
@@ -209,27 +198,6 @@ func (l *loader) did(word string, known []string, otherwise calendar.Text) calen
 		return say("%s のことですか", "did you mean %s?", near)
 	}
 	return otherwise
-}
-
-func (l *loader) readFile(path string, limit int64) ([]byte, error) {
-	r, ok := l.files[path]
-	if !ok {
-		r.b, r.err = l.c.ReadFile(path, limit)
-		l.files[l.keep(path)] = r
-	}
-	if r.err == nil && int64(len(r.b)) > limit {
-		return nil, tooBig(path, limit)
-	}
-	return r.b, r.err
-}
-
-func (l *loader) glob(pattern string) ([]Match, error) {
-	r, ok := l.globs[pattern]
-	if !ok {
-		r.m, r.err = l.c.Glob(pattern)
-		l.globs[l.keep(pattern)] = r
-	}
-	return r.m, r.err
 }
 
 func (l *loader) section(t *table, set, name, job string) *section {

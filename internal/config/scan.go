@@ -339,7 +339,7 @@ func (s *scanner) quotedKey() (string, bool) {
 	}
 	raw := s.src[off:s.pos]
 	// A mended backslash stands in the edits; the parser needs the mended form.
-	if k := len(s.edits); k > 0 && s.edits[k-1].lo == off {
+	if k := len(s.edits); k > 0 && s.edits[k-1].lo == off && s.edits[k-1].hi == s.pos {
 		raw = s.edits[k-1].with
 	}
 	if !strings.Contains(raw, `\`) {

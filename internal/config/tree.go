@@ -14,7 +14,9 @@ type table struct {
 	off     int
 	entries []entry
 	index   map[string]int // only for big tables
-	defined bool           // by a header of its own or as an inline table
+	defined bool           // by a header of its own, by dotted keys or as an inline table
+	dotted  bool           // by dotted keys: those may add to it
+	inline  bool           // { }: nothing may be added below
 	lost    bool           // a line in it could not be read: what seems to be missing may stand there
 }
 
@@ -116,6 +118,9 @@ func (t *tree) open(h *header) *table {
 		}
 		switch v := e.value.(type) {
 		case *table:
+			if v.inline {
+				return t.twice(at, h, k, e)
+			}
 			if !last {
 				at = v
 				continue
@@ -272,13 +277,13 @@ func (t *tree) put(to *table, h *header, st *statement, m map[string]any) {
 		}
 		e := to.find(k)
 		if e == nil {
-			n := &table{off: st.off}
+			n := &table{off: st.off, defined: true, dotted: true}
 			to.add(entry{key: k, off: st.off, val: st.off, value: n})
 			to = n
 			continue
 		}
 		sub, ok := e.value.(*table)
-		if !ok {
+		if !ok || sub.inline || sub.defined && !sub.dotted {
 			t.again(h, st, k, e)
 			return
 		}
@@ -291,7 +296,7 @@ func (t *tree) put(to *table, h *header, st *statement, m map[string]any) {
 	}
 	e := entry{key: k, off: st.off, val: st.val, elems: st.elems, value: v, broken: st.broken}
 	if mm, ok := v.(map[string]any); ok {
-		n := &table{off: st.val, defined: true}
+		n := &table{off: st.val, defined: true, inline: true}
 		for i := range st.inner {
 			t.put(n, h, &st.inner[i], mm)
 		}
