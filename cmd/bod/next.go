@@ -1,0 +1,278 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+)
+
+// coming is one occurrence in the list of what will happen.
+type coming struct {
+	job     *config.Job
+	o       calendar.Occurrence
+	skipped bool // dropped because its day is closed
+	beyond  bool // after the end of the holiday table
+}
+
+// comingJSON is a coming for programs.
+type comingJSON struct {
+	Job     string `json:"job"`
+	Title   string `json:"title,omitempty"`
+	Kind    string `json:"kind"`
+	Period  string `json:"period"`
+	About   string `json:"about"`
+	Nominal string `json:"nominal"`
+	Due     string `json:"due,omitempty"`
+	Prepare string `json:"prepare,omitempty"`
+	Shifted string `json:"shifted,omitempty"`
+	Skipped bool   `json:"skipped,omitempty"`
+	Beyond  bool   `json:"beyond_holidays,omitempty"`
+}
+
+func (b *desk) nextCommand() *cobra.Command {
+	var from string
+	var days int
+	var ics bool
+	cmd := &cobra.Command{
+		Use:   "next [JOB...]",
+		Short: b.in("これからの予定を見る", "what will happen, and on which days"),
+		Long: b.in(`これからの予定を、日時の順に出します。休みのために日がずれるものは、もとの日と理由を
+添えます。祝日の表が途中で終わるときは、その先の日付に * を付けます（まだ変わるかも
+しれません）。bod run が使うのと同じ暦で数えます。`,
+			`Lists what will happen, by date. Where a closed day moves something, its own day and the
+reason are told. Dates after the end of the holiday table are marked with *, for they may
+still change. It counts with the very calendar that bod run uses.`),
+		Example: b.in(`  bod next
+  bod next hosting-acme --days 365
+  bod next --from 2026-12-01 --days 31
+  bod next --days 365 --ics > 予定.ics    カレンダーに取り込む`, `  bod next
+  bod next hosting-acme --days 365
+  bod next --from 2026-12-01 --days 31
+  bod next --days 365 --ics > bod.ics     for a calendar program`),
+		ValidArgsFunction: b.completeJobs(-1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return b.next(args, from, days, ics)
+		},
+	}
+	b.jsonFlag(cmd)
+	f := cmd.Flags()
+	f.StringVar(&from, "from", "", b.in("この日から `DATE`（なければ、いまから）", "from `DATE` on; else from now"))
+	f.IntVar(&days, "days", 31, b.in("何日先まで見るか `N`（31）", "how many days ahead, `N` (31)"))
+	f.BoolVar(&ics, "ics", false, b.in("カレンダーの形（iCalendar）で出す", "as iCalendar (RFC 5545)"))
+	return cmd
+}
+
+func (b *desk) next(names []string, from string, days int, ics bool) error {
+	c, err := b.rules()
+	if err != nil {
+		return err
+	}
+	if days < 1 || days > 3700 {
+		return b.usage(calendar.Text{JA: "--days は 1 から 3700 までです", EN: "--days is a number from 1 to 3700"}, calendar.Text{})
+	}
+	selected, err := b.pick(c, names)
+	if err != nil {
+		return err
+	}
+	// An occurrence due at this very moment still is to come.
+	start := b.now().Add(-time.Second)
+	if from != "" {
+		d, p := calendar.ParseDate(from)
+		if p != nil {
+			return b.usage(calendar.Text{JA: "--from の日付を読み取れません。" + p.What.JA, EN: "couldn't read the date of --from: " + p.What.EN}, p.Next)
+		}
+		start = d.At(calendar.Clock{}, c.Zone).Add(-time.Second)
+	}
+	first := calendar.DateOf(start.Add(time.Second).In(c.Zone))
+	end := first.AddDays(days).At(calendar.Clock{}, c.Zone).Add(-time.Second)
+
+	all := comings(selected, start, end)
+	if ics {
+		return b.writeICS(c, all)
+	}
+	if b.json {
+		out := make([]comingJSON, 0, len(all))
+		for _, x := range all {
+			out = append(out, b.comingJSON(x))
+		}
+		return b.list(struct {
+			From  string       `json:"from"`
+			Until string       `json:"until"`
+			Next  []comingJSON `json:"next"`
+		}{b.stamp(start.Add(time.Second)), b.stamp(end), out})
+	}
+	b.printComings(c, selected, all, end)
+	return nil
+}
+
+// pick finds the named jobs; none named means all that are not resting.
+func (b *desk) pick(c *config.Config, names []string) ([]*config.Job, error) {
+	if len(names) == 0 {
+		var all []*config.Job
+		for _, j := range c.Jobs {
+			if !j.Disabled {
+				all = append(all, j)
+			}
+		}
+		return all, nil
+	}
+	var picked []*config.Job
+	for _, n := range names {
+		j, err := b.job(c, n)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(picked, j) {
+			picked = append(picked, j)
+		}
+	}
+	return picked, nil
+}
+
+// job finds one job, or names the nearest ones.
+func (b *desk) job(c *config.Config, name string) (*config.Job, error) {
+	if j := c.Job(name); j != nil {
+		return j, nil
+	}
+	var near []string
+	for _, j := range c.Jobs {
+		if strings.Contains(j.Name, name) || strings.Contains(name, j.Name) || strings.HasPrefix(j.Name, name[:min(3, len(name))]) {
+			near = append(near, j.Name)
+		}
+	}
+	if len(near) == 0 || len(near) > 12 {
+		near = nil
+		for _, j := range c.Jobs[:min(12, len(c.Jobs))] {
+			near = append(near, j.Name)
+		}
+	}
+	return nil, &fault{code: exitUsage,
+		what: fmt.Sprintf(b.in("「%s」という仕事は予定表にありません", "there is no job %q in the rules"), name),
+		next: b.in("予定表にある名前: ", "the rules have: ") + strings.Join(near, ", ")}
+}
+
+// comings are the occurrences with start < due <= end, and those that are
+// dropped on a closed day, in the order of their days.
+func comings(picked []*config.Job, start, end time.Time) []coming {
+	var all []coming
+	for _, j := range picked {
+		known := j.Days.KnownUntil()
+		beyond := func(t time.Time) bool { return !known.IsZero() && known.Before(calendar.DateOf(t)) }
+		for _, o := range j.When.Due(start, end) {
+			all = append(all, coming{job: j, o: o, beyond: beyond(o.Due) || beyond(o.Nominal)})
+		}
+		for _, o := range j.When.Skipped(start, end) {
+			all = append(all, coming{job: j, o: o, skipped: true, beyond: beyond(o.Nominal)})
+		}
+	}
+	slices.SortStableFunc(all, func(x, y coming) int { return cmp.Or(x.at().Compare(y.at()), cmp.Compare(x.job.Line, y.job.Line)) })
+	return all
+}
+
+func (x coming) at() time.Time {
+	if x.skipped {
+		return x.o.Nominal
+	}
+	return x.o.Due
+}
+
+func (b *desk) comingJSON(x coming) comingJSON {
+	out := comingJSON{Job: x.job.Name, Title: x.job.Title, Kind: x.job.Kind, Period: x.o.Period,
+		About:   x.job.When.About(x.job.About, x.o).Words(b.lang),
+		Nominal: b.stamp(x.o.Nominal), Shifted: x.o.Shifted.In(b.lang), Skipped: x.skipped, Beyond: x.beyond}
+	if !x.skipped {
+		out.Due = b.stamp(x.o.Due)
+		if !x.job.Prepare.IsZero() {
+			out.Prepare = b.stamp(x.job.Prepare.Before(x.o.Due, x.job.Days))
+		}
+	}
+	return out
+}
+
+func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming, end time.Time) {
+	seen := map[*config.Job]bool{}
+	month := ""
+	beyond := false
+	for _, x := range all {
+		seen[x.job] = true
+		at := x.at().In(b.zone)
+		if m := b.month(at); m != month {
+			if month != "" {
+				b.say("\n")
+			}
+			b.say("%s\n", m)
+			month = m
+		}
+		mark := " "
+		if x.beyond {
+			mark, beyond = "*", true
+		}
+		clock := at.Format("15:04")
+		if x.skipped {
+			clock = b.in("休み ", "  -  ")
+		}
+		short := calendar.DateOf(at).Short(b.lang)
+		b.say(" %s%s  %s  %s\n", mark, pad(short, b.shortWidth()), clock, b.named(x.job))
+		if why := x.o.Shifted.In(b.lang); why != "" || x.skipped {
+			nominal := calendar.DateOf(x.o.Nominal.In(b.zone)).Short(b.lang)
+			if x.skipped {
+				b.say(b.in("   %s  休みのため見送り　%s\n", "   %s  left out on a closed day: %s\n"), pad("", b.shortWidth()), why)
+			} else {
+				b.say("   %s  %s → %s　%s\n", pad("", b.shortWidth()), nominal, short, why)
+			}
+		}
+	}
+	if len(all) == 0 {
+		b.say(b.in("%s までに予定はありません\n", "nothing until %s\n"), b.day(calendar.DateOf(end.In(b.zone))))
+	}
+	// A job that does not happen in the span is not forgotten: its next day is told.
+	var later [][]string
+	for _, j := range picked {
+		if seen[j] {
+			continue
+		}
+		o, ok := j.When.Next(end)
+		if !ok {
+			later = append(later, []string{b.in("なし", "none"), b.named(j)})
+			continue
+		}
+		later = append(later, []string{b.moment(o.Due), b.named(j)})
+	}
+	if len(later) > 0 {
+		b.section("そのあとの予定", "Later")
+		columns(b.out, "  ", later)
+	}
+	if known := c.Days.KnownUntil(); beyond {
+		b.say(b.in("\n* 祝日の表は %s までです。この先の日付は変わることがあります\n", "\n* public holidays are known until %s; later dates may still change\n"), known.Long(b.lang))
+	}
+}
+
+// named is a job's name with its title.
+func (b *desk) named(j *config.Job) string {
+	if j.Title == "" {
+		return j.Name
+	}
+	return pad(j.Name, 20) + " " + j.Title
+}
+
+func (b *desk) month(t time.Time) string {
+	if b.lang == calendar.English {
+		return t.Format("January 2006")
+	}
+	return fmt.Sprintf("%d年%d月", t.Year(), t.Month())
+}
+
+// shortWidth is the widest short day.
+func (b *desk) shortWidth() int {
+	if b.lang == calendar.English {
+		return len("Mon 30 Nov")
+	}
+	return len("12/31(xx)")
+}

@@ -1,0 +1,303 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"bod/internal/config"
+	"bod/internal/jobs"
+	"bod/internal/ledger"
+)
+
+// need is one thing that waits for a person.
+type need struct {
+	ID    string `json:"id"`
+	What  string `json:"what"`
+	State string `json:"state"`
+	Why   string `json:"why,omitempty"`
+	Next  string `json:"next,omitempty"` // the one command
+	Since string `json:"since,omitempty"`
+}
+
+// standing is what bod status tells.
+type standing struct {
+	At      string          `json:"at"`
+	State   string          `json:"ledger"`
+	Trial   bool            `json:"trial"`
+	Running bool            `json:"running"`
+	PID     int             `json:"pid,omitempty"`
+	Paused  []flagJSON      `json:"paused"`
+	Needs   []need          `json:"needs"`
+	Noted   []intentJSON    `json:"noted"`
+	Open    map[string]int  `json:"open"` // deliveries by their state, those not ended
+	Next    []upcoming      `json:"next"`
+	rows    []ledger.Intent // Noted with their moments
+}
+
+type flagJSON struct {
+	Name  string `json:"name"`
+	Text  string `json:"text"`
+	Since string `json:"since"`
+	Probe string `json:"probe,omitempty"`
+}
+
+type intentJSON struct {
+	ID   int64  `json:"id"`
+	Verb string `json:"verb"`
+	By   string `json:"by"`
+	At   string `json:"at"`
+	Why  string `json:"why,omitempty"`
+}
+
+type upcoming struct {
+	Due   string `json:"due"`
+	Job   string `json:"job"`
+	Title string `json:"title,omitempty"`
+	State string `json:"state,omitempty"` // of its run, where it is prepared already
+	at    time.Time
+}
+
+func (b *desk) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: b.in("いま、人の手が要ることを見る", "what needs a person, and how bod is"),
+		Long: b.in(`人の手が要ることを先に、それから bod が動いているか、送信が止まっていないか、送信を待つ
+もの、次の予定を出します。届いたか分からない「本日のまとめ」があれば、それが一番上です。`,
+			`What needs a person comes first; a summary whose fate is unknown before everything else.
+Then whether bod is running, whether sending is paused, what is on its way, what is next.`),
+		Example: "  bod status\n  bod status --json",
+		Args:    b.takes(0, 0),
+		RunE:    func(cmd *cobra.Command, _ []string) error { return b.status(cmd.Context()) },
+	}
+	b.jsonFlag(cmd)
+	return cmd
+}
+
+func (b *desk) status(ctx context.Context) error {
+	dir, c := b.place()
+	l, err := b.reader(ctx, dir)
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	s := standing{At: b.stamp(b.now()), State: dir, Trial: l.Trial(), Paused: []flagJSON{}, Needs: []need{}, Noted: []intentJSON{}, Open: map[string]int{}, Next: []upcoming{}}
+	if pid, held, err := ledger.Holder(dir); err == nil {
+		s.Running, s.PID = held, pid
+	}
+	err = l.View(ctx, func(v *ledger.View) error { return b.look(&s, c, v) })
+	if err != nil {
+		return err
+	}
+	if b.json {
+		return b.list(s)
+	}
+	b.printStatus(s)
+	return nil
+}
+
+// look gathers what status tells from one snapshot.
+func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
+	flags, err := v.Flags()
+	if err != nil {
+		return err
+	}
+	for _, f := range flags {
+		s.Paused = append(s.Paused, flagJSON{f.Name, f.Text, b.stamp(f.Since), b.stamp(f.Probe)})
+	}
+	if s.rows, err = v.Intents(); err != nil {
+		return err
+	}
+	for _, in := range s.rows {
+		s.Noted = append(s.Noted, intentJSON{in.ID, in.Verb, in.Who.Name, b.stamp(in.At), in.Why})
+	}
+	var first, later []need
+	open := []ledger.State{ledger.StateUnknown, ledger.StateFailed, ledger.StateHeld, ledger.StateDeferred, ledger.StateSending, ledger.StateClaimed, ledger.StateQueued}
+	for m, err := range v.Messages(ledger.MessageQuery{States: open}) {
+		if err != nil {
+			return err
+		}
+		for _, d := range m.Deliveries {
+			if slices.Contains(open, d.State) {
+				s.Open[string(d.State)]++
+			}
+		}
+		n, ok, err := b.needs(v, m)
+		switch {
+		case err != nil:
+			return err
+		case ok && m.Class == ledger.ClassSummary && m.State == ledger.StateUnknown:
+			first = append(first, n)
+		case ok:
+			later = append(later, n)
+		}
+	}
+	s.Needs = append(first, later...)
+	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunWaiting, ledger.RunFailed}}) {
+		if err != nil {
+			return err
+		}
+		s.Needs = append(s.Needs, b.runNeeds(r))
+	}
+	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunMissed}, ChangedFrom: b.daysAgo(3)}) {
+		if err != nil {
+			return err
+		}
+		s.Needs = append(s.Needs, b.runNeeds(r))
+	}
+	s.Needs = append([]need{}, s.Needs...)
+	if c != nil {
+		return b.upcoming(s, c, v)
+	}
+	return nil
+}
+
+// needs tells what a person has to do about a message that is not at its end.
+func (b *desk) needs(v *ledger.View, m ledger.Message) (need, bool, error) {
+	n := need{ID: m.Number, What: m.Subject, State: jobs.MessageWords(m, b.lang), Since: b.stamp(m.Sealed)}
+	switch m.State {
+	case ledger.StateUnknown:
+		n.Next = fmt.Sprintf("bod settle %s sent|not-sent WHY", m.Number)
+		if m.Class == ledger.ClassSummary {
+			n.Why = b.in("「本日のまとめ」が届いたか分かりません。送り直しはしません", "nobody knows whether this summary arrived; it is not sent again")
+		}
+	case ledger.StateFailed:
+		// A failed message with a successor is history.
+		newest, err := v.MessageByKey(m.Key)
+		if err != nil || newest.ID != m.ID {
+			return need{}, false, err
+		}
+		n.Next = fmt.Sprintf("bod retry %s WHY", m.Number)
+	case ledger.StateHeld:
+		i := slices.IndexFunc(m.Holds, func(h ledger.Hold) bool { return h.Reason != ledger.NotDue })
+		if i < 0 {
+			return need{}, false, nil
+		}
+		h := m.Holds[i]
+		n.Why = nonEmptyOr(h.Text, b.holdWords(h.Reason))
+		n.Next = fmt.Sprintf("bod release %s WHY", m.Number)
+		if h.Reason == ledger.Confirmation {
+			r, err := v.Run(m.Run)
+			if err != nil {
+				return need{}, false, err
+			}
+			n.Next = "bod confirm " + r.Number
+		}
+		return n, true, nil
+	default:
+		return need{}, false, nil
+	}
+	for _, d := range m.Deliveries {
+		if d.State == m.State && d.Words != "" {
+			n.Why = nonEmptyOr(n.Why, d.Mail+": "+d.Words)
+			break
+		}
+	}
+	return n, true, nil
+}
+
+func (b *desk) runNeeds(r ledger.Run) need {
+	n := need{ID: r.Number, What: r.Job + "/" + r.Period, State: jobs.RunWords(r, b.lang), Since: b.stamp(r.Changed)}
+	if len(r.Reasons) > 0 {
+		n.Why, n.Next = r.Reasons[0].Text, r.Reasons[0].Next
+	}
+	if n.Next == "" {
+		switch r.State {
+		case ledger.RunFailed:
+			n.Next = fmt.Sprintf("bod retry %s WHY", r.Number)
+		case ledger.RunMissed:
+			n.Next = fmt.Sprintf("bod do %s --period %s", r.Job, r.Period)
+		}
+	}
+	return n
+}
+
+// upcoming are the next occurrences, with how far they are prepared.
+func (b *desk) upcoming(s *standing, c *config.Config, v *ledger.View) error {
+	const shown = 6
+	now := b.now()
+	for _, j := range c.Jobs {
+		if j.Disabled {
+			continue
+		}
+		o, ok := j.When.Next(now)
+		if !ok {
+			continue
+		}
+		u := upcoming{Due: b.stamp(o.Due), Job: j.Name, Title: j.Title, at: o.Due}
+		if known, err := v.Job(j.Name); err == nil {
+			if r, err := v.RunOf(known.Name, o.Period); err == nil {
+				u.State = jobs.RunWords(r, b.lang)
+			}
+		}
+		s.Next = append(s.Next, u)
+	}
+	slices.SortStableFunc(s.Next, func(x, y upcoming) int { return cmp.Or(x.at.Compare(y.at), cmp.Compare(x.Job, y.Job)) })
+	s.Next = s.Next[:min(shown, len(s.Next))]
+	return nil
+}
+
+func (b *desk) printStatus(s standing) {
+	if len(s.Needs) == 0 {
+		b.say("%s\n", b.in("要対応なし", "nothing needs a person"))
+	} else {
+		b.say(b.in("■ 要対応 %d件\n", "Needs a person: %d\n"), len(s.Needs))
+		for i, n := range s.Needs {
+			b.say("%d. %s  %s  %s\n", i+1, n.ID, n.State, n.What)
+			for _, line := range wrap(n.Why, 72) {
+				if line != "" {
+					b.say("     %s\n", line)
+				}
+			}
+			if n.Next != "" {
+				b.say("     → %s\n", n.Next)
+			}
+		}
+	}
+	b.say("\n")
+	if s.Running {
+		b.say(b.in("bod は動いています（プロセス %d）\n", "bod is running (process %d)\n"), s.PID)
+	} else {
+		b.say("%s\n", b.in("bod は動いていません。始めるには: bod run", "bod is not running; start it with: bod run"))
+	}
+	if s.Trial {
+		b.say("%s\n", b.in("お試しの記録です（お客様には送られません）", "the ledger is of a trial: nothing reaches the addressees"))
+	}
+	for _, f := range s.Paused {
+		b.say(b.in("送信を止めています（%s）: %s\n", "sending is paused (%s): %s\n"), f.Name, f.Text)
+	}
+	if len(s.rows) > 0 {
+		b.say(b.in("\n行われていない依頼 %d件\n", "\nNoted, not acted on yet: %d\n"), len(s.rows))
+		var rows [][]string
+		for _, in := range s.rows {
+			rows = append(rows, []string{b.moment(in.At), in.Who.Name, "bod " + in.Verb, in.Why})
+		}
+		columns(b.out, "  ", rows)
+	}
+	var open [][]string
+	for _, st := range []ledger.State{ledger.StateHeld, ledger.StateQueued, ledger.StateClaimed, ledger.StateSending, ledger.StateDeferred} {
+		if n := s.Open[string(st)]; n > 0 {
+			open = append(open, []string{jobs.DeliveryWords(st, b.lang), fmt.Sprintf(b.in("%d件", "%d"), n)})
+		}
+	}
+	if len(open) > 0 {
+		b.say("\n%s\n", b.in("送信前・送信中", "On the way"))
+		columns(b.out, "  ", open)
+	}
+	if len(s.Next) > 0 {
+		b.say("\n%s\n", b.in("次の予定", "Next"))
+		var rows [][]string
+		for _, u := range s.Next {
+			title := nonEmptyOr(u.Title, u.Job)
+			if u.State != "" {
+				title += b.in("（", " (") + u.State + b.in("）", ")")
+			}
+			rows = append(rows, []string{b.moment(u.at), title})
+		}
+		columns(b.out, "  ", rows)
+	}
+}
