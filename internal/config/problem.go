@@ -58,11 +58,18 @@ type findings struct {
 }
 
 func (f *findings) add(x finding) {
-	f.list = append(f.list, x)
 	if !x.warning {
 		f.errors++
 	}
+	if len(f.list) < maxFindings {
+		f.list = append(f.list, x)
+	}
 }
+
+// maxFindings is more than anybody reads. It bounds the work on a file that is no jobs.toml at all.
+const maxFindings = 1000
+
+func (f *findings) full() bool { return len(f.list) >= maxFindings }
 
 // problems orders the findings by line and says them in one language.
 func (f *findings) problems(file string, at *lines, lang calendar.Language) []Problem {
@@ -90,6 +97,11 @@ func (f *findings) problems(file string, at *lines, lang calendar.Language) []Pr
 	})
 	if len(out) == 0 {
 		return nil
+	}
+	if f.full() {
+		out = append(out, Problem{File: file,
+			What: say("直すところが多いので、ここまでにします", "there is more to correct than is listed here").In(lang),
+			Next: say("上から直して、もう一度確かめてください", "correct these and check again").In(lang)})
 	}
 	return out
 }

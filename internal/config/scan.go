@@ -59,13 +59,15 @@ type scanner struct {
 	wide  []rune // full-width signs met in this statement
 	woff  int
 	blank int // offset of the first full-width space, or noPlace
+	bol   int // from here to
+	eol   int // here no line ends: known of the line that was looked at last
 }
 
 // scan splits the text into its tables; the first has no header.
 func scan(src string, f *findings) []header {
-	s := &scanner{src: src, f: f, blank: noPlace}
+	s := &scanner{src: src, f: f, blank: noPlace, eol: -1}
 	all := []header{{off: 0}}
-	for s.pos < len(s.src) {
+	for s.pos < len(s.src) && !f.full() {
 		s.skipBlank()
 		switch r, n := s.peek(); {
 		case n == 0:
@@ -180,26 +182,19 @@ func (s *scanner) comment() {
 }
 
 func (s *scanner) toLineEnd() {
-	if i := strings.IndexByte(s.src[s.pos:], '\n'); i >= 0 {
-		s.pos += i
-		return
-	}
-	s.pos = len(s.src)
+	s.rest()
+	s.pos = s.eol
 }
 
 // rest is what is left of the line, without its end.
 func (s *scanner) rest() string {
-	r := s.src[s.pos:]
-	if i := strings.IndexByte(r, '\n'); i >= 0 {
-		r = r[:i]
+	if s.eol < s.pos || s.bol > s.pos {
+		s.bol, s.eol = s.pos, len(s.src)
+		if i := strings.IndexByte(s.src[s.pos:], '\n'); i >= 0 {
+			s.eol = s.pos + i
+		}
 	}
-	return strings.TrimSuffix(r, "\r")
-}
-
-// blankSoFar reports whether only blanks stand before off in its line.
-func (s *scanner) blankSoFar(off int) bool {
-	i := strings.LastIndexByte(s.src[:off], '\n') + 1
-	return strings.TrimFunc(s.src[i:off], func(r rune) bool { return r == ' ' || r == '\t' || wideBlank(r) }) == ""
+	return strings.TrimSuffix(s.src[s.pos:s.eol], "\r")
 }
 
 func (s *scanner) header() header {
@@ -709,10 +704,11 @@ func (s *scanner) separator(at, n int, r rune) {
 // A line that is plainly the next statement ends the list: without this, one
 // forgotten bracket would swallow the rest of the file.
 func (s *scanner) between(off int) bool {
+	fresh := false // only blanks so far in this line
 	for {
 		s.skipBlank()
 		r, n := s.peek()
-		if n == 0 || s.blankSoFar(s.pos) && r != '\n' && r != '\r' && s.looksLikeStatement() {
+		if n == 0 || s.f.full() || fresh && r != '\n' && r != '\r' && s.looksLikeStatement() {
 			s.slip(off,
 				say("[ が閉じていません", "the [ is not closed"),
 				say("最後に ] を付けてください", "put ] at the end"))
@@ -721,6 +717,7 @@ func (s *scanner) between(off int) bool {
 		switch r {
 		case '\n', '\r':
 			s.pos++
+			fresh = true
 		case '#', '＃':
 			s.comment()
 		default:
@@ -764,33 +761,27 @@ func (s *scanner) inline(st *statement, depth int) bool {
 		s.pos++
 	}
 	good, comma, first := true, true, true
-	told := false
+	lines := 0
 	for {
 		s.skipBlank()
 		switch r, n := s.peek(); {
-		case n == 0 || s.blankSoFar(s.pos) && r != '\n' && r != '\r' && r != '}' && s.pos > off && told && s.headerHere():
-			s.slip(off,
-				say("{ が閉じていません", "the { is not closed"),
-				say("最後に } を付けてください", "put } at the end"))
-			return false
+		case n == 0 || s.f.full():
+			return s.unclosedTable(off)
 		case r == '\n' || r == '\r' || r == '#' || r == '＃':
-			if !told {
-				if !s.closesLater() {
-					s.slip(off,
-						say("{ が閉じていません", "the { is not closed"),
-						say("最後に } を付けてください", "put } at the end"))
-					return false
-				}
+			if lines == 0 && !s.closesLater() {
+				return s.unclosedTable(off)
+			}
+			if lines == 0 {
 				s.slip(off,
 					say("{ } が2行以上にわたっています", "the { } spans several lines"),
 					say("{ } は1行で書いてください", "write { } on one line"))
-				told = true
 			}
+			lines++
+			at := s.pos
 			if r == '\n' || r == '\r' {
-				s.edits = append(s.edits, edit{s.pos, s.pos + 1, " "})
 				s.pos++
+				s.edits = append(s.edits, edit{at, s.pos, " "})
 			} else {
-				at := s.pos
 				s.comment()
 				s.edits = append(s.edits, edit{at, s.pos, ""})
 			}
@@ -842,23 +833,26 @@ func (s *scanner) inline(st *statement, depth int) bool {
 	}
 }
 
-// headerHere reports whether a table header begins here.
-func (s *scanner) headerHere() bool {
-	r, _ := s.peek()
-	return (r == '[' || r == '［') && s.looksLikeStatement()
+func (s *scanner) unclosedTable(off int) bool {
+	s.slip(off,
+		say("{ が閉じていません", "the { is not closed"),
+		say("最後に } を付けてください", "put } at the end"))
+	return false
 }
 
-// closesLater reports whether a } follows before the next header or statement at a line's start without indentation.
+// closesLater reports whether the } of an inline table stands on one of the next
+// lines, before anything that is plainly a new table.
 func (s *scanner) closesLater() bool {
-	rest := s.src[s.pos:]
-	for line := range strings.Lines(rest) {
+	n := 0
+	for line := range strings.Lines(s.src[s.pos:]) {
 		t := strings.TrimSpace(line)
-		if strings.ContainsAny(t, "}｝") {
-			return !strings.ContainsAny(strings.SplitN(t, "#", 2)[0], "{[［") || strings.HasPrefix(t, "}")
-		}
-		if strings.HasPrefix(t, "[") || strings.HasPrefix(t, "［") {
+		if strings.HasPrefix(t, "[") || strings.HasPrefix(t, "［") || n > 30 {
 			return false
 		}
+		if i := strings.IndexAny(t, "{｛}｝"); i >= 0 {
+			return t[i] == '}' || strings.HasPrefix(t[i:], "｝")
+		}
+		n++
 	}
 	return false
 }

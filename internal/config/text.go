@@ -45,8 +45,19 @@ func plainText(b []byte, f *findings) (text string, ok bool) {
 			what: say("Shift_JIS で保存されています。そのまま読み取りました", "the file is saved as Shift_JIS; it was read as it is"),
 			next: say("次に直すときに、文字コードに UTF-8 を選んで保存し直してください", "save it again with the encoding UTF-8 at the next edit")})
 	}
+	for line := range strings.Lines(text) {
+		if len(line) > maxLine {
+			f.add(finding{off: noPlace,
+				what: say("1行が長すぎます", "a line is too long"),
+				next: say("jobs.toml を渡しているか確かめてください", "see whether this is a jobs.toml")})
+			return "", false
+		}
+	}
 	return withoutControls(text, f), true
 }
+
+// maxLine is as much as some 1,000 addresses in one list.
+const maxLine = 64 << 10
 
 func firstInvalid(b []byte) int {
 	for i := 0; i < len(b); {
