@@ -9,13 +9,23 @@ package daemon
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"bod/internal/config"
 	"bod/internal/ledger"
 	"bod/internal/mailer"
 )
+
+// look is how often the world is looked at without being told: the wall clock, held messages' files, the credential.
+const look = 30 * time.Second
+
+// bod is who acts when no person does.
+var bod = ledger.Who{Name: "bod", User: "bod"}
 
 // Options of an Office.
 type Options struct {
@@ -27,58 +37,169 @@ type Options struct {
 }
 
 // Office is the loop's body: rules, ledger and carrier at one moment.
-type Office struct{ unexported struct{} }
+type Office struct {
+	ledger *ledger.Ledger
+	now    func() time.Time
+	log    *slog.Logger
+	given  mailer.Carrier // of Options; nil: made from the rules
+
+	at   atomic.Pointer[standing] // the rules at work, for Step and Deliver alike
+	ring chan struct{}            // a worker ended after its Step had gone on without it
+
+	mu      sync.Mutex // Step and Swap
+	duties  map[string]*duty
+	asleep  map[string]bool // identities that the ledger knows and the rules don't name
+	seen    bool            // the rules at work are in the ledger
+	started time.Time
+	last    time.Time // the last wake-up that planned
+	crew    crew
+	scan    scan
+	told    told
+
+	sending sync.Mutex // Deliver
+	line    line
+}
+
+// standing is one jobs.toml at work. It is never changed; Swap puts another in its place.
+type standing struct {
+	config  *config.Config
+	carrier mailer.Carrier
+	limiter *mailer.Limiter
+	duties  map[string]*duty // by identity; nil until the ledger knows the rules
+	swapped int              // how often the rules were put to work: a reload lets a refused login be tried again
+}
+
+func (s *standing) words() words { return words{lang: s.config.Language, zone: s.config.Zone} }
 
 // NewOffice joins the parts. Nothing is done yet.
-func NewOffice(o Options) (*Office, error) { panic("contract") }
+func NewOffice(o Options) (*Office, error) {
+	if o.Config == nil || o.Ledger == nil {
+		return nil, errors.New("couldn't open the office: it needs rules and a ledger")
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	office := &Office{
+		ledger: o.Ledger, now: o.Now, log: o.Log, given: o.Carrier,
+		ring:    make(chan struct{}, 1),
+		started: o.Now(),
+		crew:    newCrew(),
+	}
+	first, err := office.stand(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	office.at.Store(first)
+	return office, nil
+}
+
+// stand does all of putting rules to work that can fail before anything live is touched.
+func (o *Office) stand(c *config.Config) (*standing, error) {
+	if c.Mail.Trial() != o.ledger.Trial() {
+		return nil, fmt.Errorf("couldn't put the rules to work: %w", ledger.ErrTrial)
+	}
+	s := &standing{config: c, carrier: o.given, limiter: mailer.NewLimiter(c.Mail.Rate)}
+	if s.carrier == nil {
+		carrier, err := NewCarrier(c)
+		if err != nil {
+			return nil, err
+		}
+		s.carrier = carrier
+	}
+	if old := o.at.Load(); old != nil {
+		s.swapped = old.swapped + 1
+		if old.config.Mail.Rate == c.Mail.Rate {
+			s.limiter = old.limiter // a reload is no way around the rate
+		}
+	}
+	return s, nil
+}
+
+// Swap puts new rules to work. All that can fail first, then the swap: on an error the old rules are at work as before.
+func (o *Office) Swap(c *config.Config) error {
+	next, err := o.stand(c)
+	if err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.now()
+	if ok, err := o.clock(context.Background(), now); err != nil {
+		return err
+	} else if !ok {
+		// Nothing is planned while the clock is wrong; the first Step after it is right again sees the rules.
+		next.duties = o.at.Load().duties
+		o.at.Store(next)
+		o.seen = false
+		return nil
+	}
+	return o.see(context.Background(), next, now)
+}
 
 // Step does everything that is due now but the delivery: intents, rules, planning, preparing, sealing, lateness, notices, release, closing.
 // next is when it has to be called again at the latest, if nothing else happens.
-func (o *Office) Step(ctx context.Context) (next time.Time, err error) { panic("contract") }
-
-// Deliver claims and sends what may go now over one connection, until nothing is left or ctx ends; the message in flight always ends.
-func (o *Office) Deliver(ctx context.Context) (sent int, err error) { panic("contract") }
-
-// Swap puts new rules to work. All that can fail first, then the swap.
-func (o *Office) Swap(c *config.Config) error { panic("contract") }
-
-// NewCarrier makes what the rules say mail leaves by.
-func NewCarrier(c *config.Config) (mailer.Carrier, error) { panic("contract") }
-
-// RunOptions of the whole daemon.
-type RunOptions struct {
-	ConfigPath string
-	StateDir   string // the --state flag; "" : see config.StateDir
-	LeaveTrial bool
-	Log        *slog.Logger
-	Say        func(format string, args ...any) // words for the person at the terminal
+func (o *Office) Step(ctx context.Context) (next time.Time, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := o.now()
+	if ok, err := o.clock(ctx, now); err != nil || !ok {
+		return now.Add(look), err
+	}
+	if err := o.intents(ctx, now); err != nil {
+		return now.Add(look), err
+	}
+	if restored, err := o.flagged(ctx, flagRestored); err != nil || restored {
+		// A ledger from an older backup doesn't know what went out since: a person has to say that the office goes on.
+		return now.Add(look), errors.Join(err, o.notices(ctx, now))
+	}
+	if err := o.planDue(ctx, now); err != nil {
+		return now.Add(look), err
+	}
+	more, err := o.advance(ctx, now)
+	if err != nil {
+		return now.Add(look), err
+	}
+	if err := o.notices(ctx, now); err != nil {
+		return now.Add(look), err
+	}
+	if more {
+		return now, nil
+	}
+	return o.wake(ctx, now)
 }
 
-// Run is the daemon: it loads, opens, steps, reloads on SIGHUP (reload) and on a changed file, and drains when ctx ends.
-func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) error { panic("contract") }
-
-// Once does everything due now, and what do names, and returns.
-func Once(ctx context.Context, o RunOptions, do []Request) error { panic("contract") }
-
-// ConfigError carries the problems of a jobs.toml that could not be used: exit 78.
-type ConfigError struct{ Problems []config.Problem }
-
-func (e *ConfigError) Error() string { panic("contract") }
-
-// Request is what an intent asks, the JSON of ledger.Intent.Args.
-type Request struct {
-	Job      string   `json:"job,omitempty"`
-	Period   string   `json:"period,omitempty"`
-	Run      string   `json:"run,omitempty"`      // R2611-0012
-	Message  string   `json:"message,omitempty"`  // 2611-0044
-	Set      string   `json:"set,omitempty"`      // jobs.SetDigest of what the person saw
-	Result   string   `json:"result,omitempty"`   // settle: "sent" | "not-sent"
-	To       []string `json:"to,omitempty"`       // do --again --to
-	Again    bool     `json:"again,omitempty"`    // do: deliberate second one, why is the reason
-	Session  bool     `json:"session,omitempty"`  // retry --session
-	Clock    bool     `json:"clock,omitempty"`    // retry --clock
-	Restored bool     `json:"restored,omitempty"` // retry --restored: messages stay held; new work goes on
+// wake answers when something moves by itself: an occurrence, a prepare moment, or whatever the ledger and the last survey wait for.
+func (o *Office) wake(ctx context.Context, now time.Time) (time.Time, error) {
+	next := now.Add(24 * time.Hour) // nothing in sight: look again all the same
+	for _, d := range o.duties {
+		if !d.next.IsZero() && d.next.Before(next) {
+			next = d.next
+		}
+	}
+	err := o.ledger.View(ctx, func(v *ledger.View) error {
+		at, err := v.NextWake(now)
+		if err != nil {
+			return err
+		}
+		if at.After(now) {
+			next = earlier(next, at)
+		}
+		flags, err := v.Flags()
+		for _, f := range flags {
+			if f.Probe.After(now) {
+				next = earlier(next, f.Probe)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return now.Add(look), fmt.Errorf("couldn't see when to wake: %w", err)
+	}
+	if o.scan.next.After(now) {
+		next = earlier(next, o.scan.next)
+	}
+	return next, nil
 }
-
-// Verbs are the intents that the office acts on.
-var Verbs = []string{"confirm", "hold", "release", "reject", "skip", "do", "settle", "resend", "retry", "by-hand"}

@@ -1,0 +1,421 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"bod/internal/ledger"
+	"bod/internal/mailer"
+)
+
+// Names of the ledger's flags.
+const (
+	flagSession  = "session"
+	flagClock    = "clock"
+	flagRestored = "restored"
+)
+
+// drain is how long the message in flight may take after a stop: the unit's TimeoutStopSec of 11 minutes, less 5 s. It covers
+// the 10 minutes that a server has to answer the final dot (RFC 5321 4.5.3.2.6); cut earlier, the message would be unknown.
+const drain = 11*time.Minute - 5*time.Second
+
+// line is the sender's own memory between two deliveries.
+type line struct {
+	session mailer.Session
+	carrier mailer.Carrier // that opened it
+	swapped int            // the reload up to which a refused login was tried
+}
+
+func (l *line) hangUp() {
+	if l.session != nil {
+		// Its outcome changes nothing about what was carried.
+		_ = l.session.Close()
+		l.session = nil
+	}
+}
+
+// Deliver claims and sends what may go now over one connection, until nothing is left or ctx ends; the message in flight always ends.
+func (o *Office) Deliver(ctx context.Context) (sent int, err error) {
+	o.sending.Lock()
+	defer o.sending.Unlock()
+	defer o.line.hangUp()
+	for ctx.Err() == nil {
+		st := o.at.Load()
+		if st.duties == nil {
+			return sent, nil // no Step has brought the rules to the ledger yet
+		}
+		open, probe, only, err := o.mayGo(ctx, st)
+		if err != nil || !open {
+			return sent, err
+		}
+		var ms []ledger.Message
+		err = o.ledger.View(ctx, func(v *ledger.View) error {
+			ms, err = v.Claimable(o.now(), 100)
+			return err
+		})
+		if err != nil {
+			return sent, fmt.Errorf("couldn't see what may go: %w", err)
+		}
+		if probe && len(ms) == 0 {
+			// The pause heals by itself, also when nothing waits for it.
+			if ok, err := o.connect(ctx, st, nil); err != nil || !ok {
+				return sent, err
+			}
+			continue
+		}
+		moved := false
+		for _, m := range ms {
+			if ctx.Err() != nil || o.at.Load() != st {
+				break
+			}
+			if only != nil && !only(m) {
+				continue
+			}
+			n, went, err := o.deliver(ctx, st, m, ms)
+			sent += n
+			if err != nil {
+				return sent, err
+			}
+			if !went {
+				return sent, nil
+			}
+			moved = true
+		}
+		if !moved && o.at.Load() == st {
+			return sent, nil
+		}
+	}
+	return sent, nil
+}
+
+// mayGo asks the flags. probe: the session is paused and may be tried now. only: what may go in spite of a flag.
+func (o *Office) mayGo(ctx context.Context, st *standing) (open, probe bool, only func(ledger.Message) bool, err error) {
+	now := o.now()
+	open = true
+	err = o.ledger.View(ctx, func(v *ledger.View) error {
+		_, _, head, err := v.Head()
+		if err != nil {
+			return err
+		}
+		if now.Before(head.Add(-clockSlack)) {
+			open = false
+		}
+		flags, err := v.Flags()
+		for _, f := range flags {
+			switch f.Name {
+			case flagSession:
+				if probe = o.mayProbe(st, f, now); !probe {
+					open = false
+				}
+			case flagRestored:
+				// What an older backup holds may have gone out since; only bod's own word about it is surely new.
+				only = func(m ledger.Message) bool { return m.Class == ledger.ClassNotice && m.Sealed.After(f.Since) }
+			default:
+				open = false
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return false, false, nil, fmt.Errorf("couldn't see whether mail may go: %w", err)
+	}
+	return open, probe, only, nil
+}
+
+// mayProbe: by the clock; after a refused login only when the credential is another one or the rules were put to work anew,
+// because every further try brings the account nearer to being locked.
+func (o *Office) mayProbe(st *standing, f ledger.Flag, now time.Time) bool {
+	if f.Credential == "" {
+		return !f.Probe.After(now)
+	}
+	return f.Credential != credential(st.config) || st.swapped > o.line.swapped
+}
+
+// connect opens the session where there is none. ok is false when it can't be had now: then the flag says so, or every message that
+// would have gone is deferred with the reason.
+func (o *Office) connect(ctx context.Context, st *standing, waiting []ledger.Message) (ok bool, err error) {
+	if o.line.session != nil && o.line.carrier == st.carrier {
+		return true, nil
+	}
+	o.line.hangUp()
+	o.line.swapped = st.swapped
+	session, err := st.carrier.Open(ctx)
+	if err == nil {
+		o.line.session, o.line.carrier = session, st.carrier
+		return true, o.heal(ctx)
+	}
+	if ctx.Err() != nil {
+		return false, nil // stopped while dialling; nothing was said
+	}
+	if refused, is := errors.AsType[*mailer.SessionError](err); is {
+		return false, o.pause(ctx, st, refused)
+	}
+	o.log.Warn("couldn't reach the mail server", "err", err, "messages", len(waiting))
+	for _, m := range waiting {
+		if err := o.putOff(ctx, m, err); err != nil {
+			return false, err
+		}
+	}
+	if len(waiting) == 0 {
+		return false, o.postpone(ctx, err)
+	}
+	return false, nil
+}
+
+// pause holds the whole queue: the session is wrong, not a message.
+func (o *Office) pause(ctx context.Context, st *standing, refused *mailer.SessionError) error {
+	now := o.now()
+	f := ledger.Flag{Name: flagSession, Since: now}
+	err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		flags, err := tx.Flags()
+		if err != nil {
+			return err
+		}
+		for _, have := range flags {
+			if have.Name == flagSession {
+				f = have
+			}
+		}
+		f.Tries++
+		f.Text = refused.Error()
+		f.Probe, f.Credential = now.Add(backoff(f.Tries)), ""
+		if refused.Credential {
+			f.Probe, f.Credential = time.Time{}, credential(st.config)
+		}
+		return tx.SetFlag(f)
+	})
+	o.log.Error("mail is paused: the mail server refused the session", "err", refused, "probe", f.Probe)
+	if err != nil {
+		return fmt.Errorf("couldn't pause the queue: %w", err)
+	}
+	return nil
+}
+
+// postpone moves the next probe of a pause on, when the server could not even be reached.
+func (o *Office) postpone(ctx context.Context, cause error) error {
+	now := o.now()
+	return o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		flags, err := tx.Flags()
+		if err != nil {
+			return err
+		}
+		for _, f := range flags {
+			if f.Name != flagSession {
+				continue
+			}
+			f.Tries++
+			f.Text, f.Probe, f.Credential = cause.Error(), now.Add(backoff(f.Tries)), ""
+			return tx.SetFlag(f)
+		}
+		return nil
+	})
+}
+
+// heal takes the pause away: the server took the session.
+func (o *Office) heal(ctx context.Context) error {
+	paused, err := o.flagged(ctx, flagSession)
+	if err != nil || !paused {
+		return err
+	}
+	if err := o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error { return tx.ClearFlag(flagSession) }); err != nil {
+		return fmt.Errorf("couldn't end the pause: %w", err)
+	}
+	o.log.Info("mail goes on: the mail server took the session")
+	return nil
+}
+
+func (o *Office) flagged(ctx context.Context, name string) (is bool, err error) {
+	err = o.ledger.View(ctx, func(v *ledger.View) error {
+		flags, err := v.Flags()
+		for _, f := range flags {
+			is = is || f.Name == name
+		}
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("couldn't read the flags: %w", err)
+	}
+	return is, nil
+}
+
+// putOff writes one deferred receipt for each delivery that would have gone: nothing was said that counts.
+func (o *Office) putOff(ctx context.Context, m ledger.Message, cause error) error {
+	now := o.now()
+	err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		token, to, err := tx.Claim(m.ID)
+		if err != nil {
+			return err
+		}
+		var rs []mailer.Receipt
+		for _, d := range to {
+			rs = append(rs, mailer.Receipt{To: d.Mail, Result: mailer.Deferred, Stage: "dial", Words: cause.Error(), At: now})
+		}
+		return tx.Receive(token, rs, retry(m, now))
+	})
+	if err != nil && !errors.Is(err, ledger.ErrStale) && !errors.Is(err, ledger.ErrNotFound) {
+		return fmt.Errorf("couldn't put the message %s off: %w", m.Number, err)
+	}
+	return nil
+}
+
+// retry gives a deferred delivery its next try: 1, 2, 4, 8 … 30 minutes, each a little more or less so that many don't come
+// at once; zero when its deadline would have passed by then.
+func retry(m ledger.Message, now time.Time) func(ledger.Delivery) time.Time {
+	return func(d ledger.Delivery) time.Time {
+		wait := backoff(max(1, d.Attempts))
+		at := now.Add(wait + time.Duration(rand.Int64N(int64(wait/5)+1)) - wait/10)
+		if !m.Deadline.IsZero() && at.After(m.Deadline) {
+			return time.Time{}
+		}
+		return at
+	}
+}
+
+// backoff is 1, 2, 4, 8, 16 and then 30 minutes.
+func backoff(tries int) time.Duration {
+	if tries > 5 {
+		return 30 * time.Minute
+	}
+	return time.Minute << max(0, tries-1)
+}
+
+// deliver makes one attempt with one message. went is false when nothing can go now.
+func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, waiting []ledger.Message) (sent int, went bool, err error) {
+	if held, err := o.holdGone(ctx, st, m); err != nil || held {
+		return 0, true, err
+	}
+	if ok, err := o.connect(ctx, st, waiting); err != nil || !ok {
+		return 0, false, err
+	}
+	if err := st.limiter.Wait(ctx); err != nil {
+		return 0, false, nil
+	}
+	var token string
+	var to []ledger.Delivery
+	var body []byte
+	err = o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error {
+		if token, to, err = tx.Claim(m.ID); err != nil {
+			return err
+		}
+		body, err = tx.Body(m.ID)
+		return err
+	})
+	if errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) || err == nil && len(to) == 0 {
+		return 0, true, nil // a person was faster
+	}
+	if err != nil {
+		return 0, false, fmt.Errorf("couldn't claim the message %s: %w", m.Number, err)
+	}
+	testOnlyAt("claimed")
+
+	p := mailer.Parcel{From: m.From, Data: body, BeforeDot: func(accepted []string) error {
+		// Its own time limit, so that a ledger that stalls doesn't outlast the server's patience; no other end,
+		// because the message in flight ends even while the office is being stopped.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		testOnlyAt("before sending")
+		err := o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error { return tx.Sending(token, accepted) })
+		// Dying from here on leaves the delivery in sending: unknown at the next start, and never sent again by itself.
+		testOnlyAt("sending")
+		return err
+	}}
+	for _, d := range to {
+		p.To = append(p.To, d.Mail)
+	}
+	o.log.Debug("sending", "job", m.Job, "message", m.Number, "key", m.Key)
+	flight, land := inFlight(ctx)
+	receipts, broken := o.line.session.Carry(flight, p)
+	land()
+	testOnlyAt("carried")
+	if broken {
+		o.line.hangUp()
+	}
+	if err := o.receive(ctx, m, token, receipts); err != nil {
+		return 0, false, err
+	}
+	for _, r := range receipts {
+		log := o.log.Info
+		switch r.Result {
+		case mailer.Sent, mailer.Written:
+			sent++
+		case mailer.Unknown:
+			log = o.log.Error
+		default:
+			log = o.log.Warn
+		}
+		log("one attempt", "job", m.Job, "message", m.Number, "key", m.Key, "state", r.Result, "stage", r.Stage, "code", r.Code, "words", r.Words)
+	}
+	return sent, true, nil
+}
+
+// inFlight is a context that outlives a stop by drain.
+func inFlight(ctx context.Context) (context.Context, func()) {
+	flight, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var timer *time.Timer
+	set := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		timer = time.AfterFunc(drain, cancel)
+		close(set)
+	})
+	return flight, func() {
+		if !stop() {
+			<-set
+			timer.Stop()
+		}
+		cancel()
+	}
+}
+
+// receive writes what is known after the attempt, however long the ledger can't be written: the receipt is in no other place.
+// If we die before it is written, the delivery is unknown at the next start.
+func (o *Office) receive(ctx context.Context, m ledger.Message, token string, rs []mailer.Receipt) error {
+	steady := context.WithoutCancel(ctx)
+	for tries := 1; ; tries++ {
+		now := o.now()
+		once, cancel := context.WithTimeout(steady, 30*time.Second)
+		err := o.ledger.Update(once, now, bod, func(tx *ledger.Tx) error { return tx.Receive(token, rs, retry(m, now)) })
+		cancel()
+		if err == nil {
+			testOnlyAt("received")
+			return nil
+		}
+		if errors.Is(err, ledger.ErrFenced) || errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) {
+			return fmt.Errorf("couldn't write the receipts of the message %s: %w", m.Number, err)
+		}
+		o.log.Error("couldn't write what the mail server answered; trying again", "message", m.Number, "receipts", rs, "err", err)
+		if ctx.Err() != nil && tries > 10 {
+			return fmt.Errorf("couldn't write the receipts of the message %s before the stop: %w", m.Number, err)
+		}
+		<-time.After(min(time.Duration(tries)*time.Second, 30*time.Second))
+	}
+}
+
+// holdGone holds a message whose job or addressee doesn't stand in the rules any more.
+func (o *Office) holdGone(ctx context.Context, st *standing, m ledger.Message) (held bool, err error) {
+	if m.Class == ledger.ClassNotice || m.Job == "" {
+		return false, nil
+	}
+	w := st.words()
+	text := ""
+	if d := st.duties[m.Job]; d == nil {
+		text = w.jobGone().Text
+	} else {
+		for _, r := range m.Deliveries {
+			if (r.State == ledger.StateQueued || r.State == ledger.StateDeferred) && !st.reaches(d, r.Mail) {
+				text = w.say("宛先の%sは、いまの予定表（jobs.toml）にありません", "%s is not in jobs.toml any more", r.Mail)
+			}
+		}
+	}
+	if text == "" {
+		return false, nil
+	}
+	err = o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error { return tx.Hold(m.ID, ledger.Gone, text) })
+	if err != nil {
+		return false, fmt.Errorf("couldn't hold the message %s: %w", m.Number, err)
+	}
+	o.log.Warn("held before sending", "job", m.Job, "message", m.Number, "why", text)
+	return true, nil
+}

@@ -1,0 +1,863 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/jobs"
+	"bod/internal/ledger"
+)
+
+// refusal is a request that can't be done, in words for the person who asked. Nothing of it is written but the words.
+type refusal struct{ text string }
+
+func (r refusal) Error() string { return r.text }
+
+// intents acts on what people asked for. Each request and its answer are one transaction: who waits for the answer can rely on it,
+// and a request is never done twice.
+func (o *Office) intents(ctx context.Context, now time.Time) error {
+	var waiting []ledger.Intent
+	err := o.ledger.View(ctx, func(v *ledger.View) (err error) {
+		waiting, err = v.Intents()
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't read what people asked for: %w", err)
+	}
+	if len(waiting) > 0 && !o.seen {
+		// A request speaks of jobs by the rules at work, so the ledger has to know them first.
+		if err := o.planDue(ctx, now); err != nil {
+			return err
+		}
+	}
+	for _, in := range waiting {
+		if err := o.answer(ctx, in, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *Office) answer(ctx context.Context, in ledger.Intent, now time.Time) error {
+	st := o.at.Load()
+	a := &asking{office: o, rules: st, words: st.words(), in: in, now: now}
+	result := ""
+	err := o.ledger.Update(ctx, now, in.Who, func(tx *ledger.Tx) (err error) {
+		a.Tx = tx
+		if result, err = a.act(); err != nil {
+			return err
+		}
+		return tx.FinishIntent(in.ID, true, result)
+	})
+	if err == nil {
+		o.log.Info("done as asked", "verb", in.Verb, "who", in.Who.Name, "result", result)
+		o.scan.stale = true
+		return nil
+	}
+	no, refused := errors.AsType[refusal](err)
+	switch {
+	case refused:
+	case errors.Is(err, ledger.ErrMove), errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrNotFound), errors.Is(err, ledger.ErrFenced):
+		no = refusal{a.say("いまの状態ではできません（%v）", "that can't be done in the present state (%v)", err)}
+	default:
+		if ctx.Err() != nil {
+			return err
+		}
+		no = refusal{a.say("エラーのため、できませんでした：%v", "couldn't do it: %v", err)}
+	}
+	o.log.Warn("refused", "verb", in.Verb, "who", in.Who.Name, "err", no.text)
+	if err := o.ledger.Update(ctx, now, in.Who, func(tx *ledger.Tx) error { return tx.FinishIntent(in.ID, false, no.text) }); err != nil {
+		return fmt.Errorf("couldn't answer the request %d: %w", in.ID, err)
+	}
+	return nil
+}
+
+// asking is one request being answered.
+type asking struct {
+	*ledger.Tx
+	words
+	office *Office
+	rules  *standing
+	in     ledger.Intent
+	req    Request
+	now    time.Time
+}
+
+func (a *asking) no(ja, en string, args ...any) error { return refusal{a.say(ja, en, args...)} }
+
+// act does what is asked and returns the words for it.
+func (a *asking) act() (string, error) {
+	if err := json.Unmarshal(a.in.Args, &a.req); err != nil && len(a.in.Args) > 0 {
+		return "", a.no("依頼を読めませんでした：%v", "couldn't read the request: %v", err)
+	}
+	verbs := map[string]func() (string, error){
+		"confirm": a.confirm, "hold": a.hold, "release": a.release, "reject": a.reject, "skip": a.skip, "do": a.do,
+		"settle": a.settle, "resend": a.resend, "retry": a.retry, "by-hand": a.byHand,
+	}
+	do, ok := verbs[a.in.Verb]
+	if !ok {
+		return "", a.no("「%s」という依頼は、この版にはありません", "%q is not in this version", a.in.Verb)
+	}
+	if strings.TrimSpace(a.in.Who.Name) == "" {
+		return "", a.no("だれの依頼かがありません。--by 名前 を付けてください", "it doesn't say who asks: add --by NAME")
+	}
+	return do()
+}
+
+// why is the reason, which most requests need: the record has to say it to somebody who reads it years later.
+func (a *asking) why() (string, error) {
+	if s := strings.TrimSpace(a.in.Why); s != "" {
+		return s, nil
+	}
+	return "", a.no("理由を添えてください", "say why: the record keeps the reason")
+}
+
+func (a *asking) by(why string) string { return a.in.Who.Name + ": " + why }
+
+// duty finds the job that the request names, by its name in the file or by its identity.
+func (a *asking) duty() (*duty, error) {
+	for _, d := range a.rules.duties {
+		if d.job.Name == a.req.Job {
+			return d, nil
+		}
+	}
+	if d := a.rules.duties[a.req.Job]; d != nil {
+		return d, nil
+	}
+	return nil, a.no("「%s」という仕事は、いまの予定表（jobs.toml）にありません", "there is no job %q in jobs.toml", a.req.Job)
+}
+
+// run finds the run that the request names; there is false when it names a message only.
+func (a *asking) run() (r ledger.Run, there bool, err error) {
+	switch {
+	case a.req.Run != "":
+		r, err = a.RunByNumber(a.req.Run)
+		if isNone(err) {
+			return r, false, a.no("%s という回はありません", "there is no run %s", a.req.Run)
+		}
+		return r, true, err
+	case a.req.Message == "" && a.req.Job != "":
+		d, err := a.duty()
+		if err != nil {
+			return r, false, err
+		}
+		if a.req.Period != "" {
+			r, err = a.RunOf(d.identity, a.req.Period)
+			if isNone(err) {
+				return r, false, a.no("「%s」に %s の回はまだありません", "%s has no run %s yet", d.job.Name, a.req.Period)
+			}
+			return r, true, err
+		}
+		for r, err := range a.Runs(ledger.RunQuery{Job: d.identity, Newest: true, Limit: 1}) {
+			return r, true, err
+		}
+		return r, false, a.no("「%s」の回はまだありません", "%s has no run yet", d.job.Name)
+	}
+	return r, false, nil
+}
+
+// messages are the messages that the request speaks of: the one that it names, or those of the run, in one of the given states.
+func (a *asking) messages(states ...ledger.State) (ms []ledger.Message, r ledger.Run, err error) {
+	if a.req.Message != "" {
+		m, err := a.MessageByNumber(a.req.Message)
+		if isNone(err) {
+			return nil, r, a.no("%s というメールはありません", "there is no message %s", a.req.Message)
+		}
+		if err != nil {
+			return nil, r, err
+		}
+		if m.Run != 0 {
+			if r, err = a.Run(m.Run); err != nil {
+				return nil, r, err
+			}
+		}
+		if len(states) > 0 && !slices.ContainsFunc(m.Deliveries, func(d ledger.Delivery) bool { return slices.Contains(states, d.State) }) {
+			return nil, r, a.no("メール %s は「%s」なので、これはできません", "message %s is %q, so that can't be done", m.Number, jobs.MessageWords(m, a.lang))
+		}
+		return []ledger.Message{m}, r, nil
+	}
+	r, there, err := a.run()
+	if err != nil {
+		return nil, r, err
+	}
+	if !there {
+		return nil, r, a.no("どのメールか、どの回かを指定してください", "say which message or which run")
+	}
+	for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: states}) {
+		if err != nil {
+			return nil, r, err
+		}
+		ms = append(ms, m)
+	}
+	if len(ms) == 0 {
+		return nil, r, a.no("回 %s（%s）に、これができるメールはありません", "run %s (%s) has no message of which that can be done", r.Number, jobs.RunWords(r, a.lang))
+	}
+	return ms, r, nil
+}
+
+// person resolves who asks to somebody in [people]: by name in the file, or by what they are called.
+func (a *asking) person() (*config.Person, bool) {
+	if p := a.rules.config.People[a.in.Who.Name]; p != nil {
+		return p, true
+	}
+	for _, p := range a.rules.config.People {
+		if p.Name == a.in.Who.Name || strings.EqualFold(p.Mail.Mail, a.in.Who.Name) {
+			return p, true
+		}
+	}
+	return nil, false
+}
+
+// mayConfirm reports whether the person who asks is one who confirms this message.
+func (a *asking) mayConfirm(m ledger.Message) bool {
+	p, ok := a.person()
+	return ok && slices.Contains(m.ConfirmBy, p.ID)
+}
+
+func numbers(ms []ledger.Message) string {
+	var n []string
+	for _, m := range ms {
+		n = append(n, m.Number)
+	}
+	return strings.Join(n, ", ")
+}
+
+func (a *asking) confirm() (string, error) {
+	ms, r, err := a.messages(ledger.StateHeld)
+	if err != nil {
+		return "", err
+	}
+	all := ms
+	if a.req.Message != "" && r.ID != 0 {
+		if all, err = heldOf(a.View, r.ID); err != nil {
+			return "", err
+		}
+	}
+	// What the person saw is either the whole run or the one message; in both cases it is these bytes and no others.
+	if set := a.req.Set; len(set) < 8 || !strings.HasPrefix(jobs.SetDigest(all), set) && !strings.HasPrefix(jobs.SetDigest(ms), set) {
+		return "", a.no("ご覧になったあとで内容が変わったか、照合値がありません。もう一度内容を見てから確認してください（いまの照合値：%s）",
+			"what you saw has changed since, or its check value was not given: look again, then confirm (the value is now %s)", short(jobs.SetDigest(all)))
+	}
+	ms = slices.DeleteFunc(slices.Clone(ms), func(m ledger.Message) bool { return m.ConfirmCount == 0 })
+	if len(ms) == 0 {
+		return "", a.no("確認の要るメールではありません", "this needs no confirmation")
+	}
+	p, ok := a.person()
+	if !ok {
+		return "", a.no("「%s」さんは [people] にいません。--by に登録された名前を書いてください", "%s is not in [people]: give a name of the file with --by", a.in.Who.Name)
+	}
+	left := 0
+	for _, m := range ms {
+		if !slices.Contains(m.ConfirmBy, p.ID) {
+			return "", a.no("「%s」さんは、メール %s の確認者ではありません（確認者：%s）", "%s is not among those who confirm message %s (%s)",
+				p.Name, m.Number, strings.Join(a.names(m.ConfirmBy), ", "))
+		}
+		if slices.Contains(m.Confirmed, p.ID) {
+			return "", a.no("「%s」さんは、すでに確認済みです。もう1人の確認を待っています", "%s has confirmed already; somebody else is waited for", p.Name)
+		}
+		err := a.Decide(ledger.Decision{Message: m.ID, Person: p.ID, Yes: true, Why: a.in.Why, By: a.in.Who, At: a.now}, m.Hash)
+		if err != nil {
+			return "", err
+		}
+		left = max(left, m.ConfirmCount-len(m.Confirmed)-1)
+	}
+	if left > 0 {
+		return a.say("確認しました（%d通：%s）。あと%d人の確認が要ります", "confirmed (%d: %s); %d more must confirm", len(ms), numbers(ms), left), nil
+	}
+	return a.say("確認しました（%d通：%s）。%s", "confirmed (%d: %s). %s", len(ms), numbers(ms), a.outlook(ms)), nil
+}
+
+func (a *asking) names(ids []string) []string {
+	var out []string
+	for _, id := range ids {
+		if p := a.rules.config.People[id]; p != nil {
+			id = p.Name
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+func short(digest string) string { return digest[:min(8, len(digest))] }
+
+// outlook says what keeps the messages now: it is asked after the change, in the same transaction.
+func (a *asking) outlook(ms []ledger.Message) string {
+	waits := map[ledger.HoldReason]bool{}
+	var due time.Time
+	for _, m := range ms {
+		m, err := a.Message(m.ID)
+		if err != nil {
+			continue
+		}
+		for _, h := range m.Holds {
+			waits[h.Reason] = true
+		}
+		due = earlier(due, m.NotBefore)
+	}
+	switch {
+	case waits[ledger.Confirmation]:
+		return a.say("確認がそろうまで送りません", "it is not sent before it is confirmed")
+	case waits[ledger.Person]:
+		return a.say("保留中です。解くまで送りません", "it is on hold and not sent before that is lifted")
+	case waits[ledger.Late]:
+		return a.say("期日を過ぎているため、保留を解くまで送りません", "it is late and not sent before it is released")
+	case waits[ledger.Check]:
+		return a.say("検査で止まっているため、保留を解くまで送りません", "a check holds it; it is not sent before it is released")
+	case waits[ledger.Gone], waits[ledger.Restored]:
+		return a.say("止まっているため、保留を解くまで送りません", "it is held and not sent before it is released")
+	case waits[ledger.NotDue] && due.After(a.now):
+		return a.say("%sに送ります", "it goes at %s", a.at(due))
+	}
+	return a.say("このあと送ります", "it goes now")
+}
+
+func (a *asking) hold() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	ms, r, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range ms {
+		if m.Class == ledger.ClassNotice {
+			return "", a.no("お知らせのメールは保留できません", "a notice can't be held")
+		}
+		if err := a.Hold(m.ID, ledger.Person, a.by(why)); err != nil {
+			return "", err
+		}
+		if err := a.sayNo(m, why); err != nil {
+			return "", err
+		}
+	}
+	_ = r
+	return a.say("保留にしました（%d通：%s）。解くまで送りません", "held (%d: %s); nothing goes before it is released", len(ms), numbers(ms)), nil
+}
+
+// sayNo records the no of a person who is asked to confirm; it takes an earlier yes back.
+func (a *asking) sayNo(m ledger.Message, why string) error {
+	if m.ConfirmCount == 0 || m.State != ledger.StateHeld || !a.mayConfirm(m) {
+		return nil
+	}
+	p, _ := a.person()
+	return a.Decide(ledger.Decision{Message: m.ID, Person: p.ID, Why: why, By: a.in.Who, At: a.now}, m.Hash)
+}
+
+func (a *asking) release() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	if a.req.Message == "" {
+		r, there, err := a.run()
+		if err != nil {
+			return "", err
+		}
+		if there && (r.State == ledger.RunPlanned || r.State == ledger.RunWaiting) && hasReason(r.Reasons, codeLate) {
+			held, err := heldOf(a.View, r.ID)
+			if err != nil {
+				return "", err
+			}
+			if len(held) == 0 { // late, and not even complete: it goes when it is
+				if err := a.released(r, why, r.State); err != nil {
+					return "", err
+				}
+				return a.say("回 %s は、そろいしだい送ります", "run %s goes as soon as it is complete", r.Number), nil
+			}
+		}
+	}
+	ms, r, err := a.messages(ledger.StateHeld)
+	if err != nil {
+		return "", err
+	}
+	back := a.rules.duties[r.Job] != nil
+	for _, m := range ms {
+		lift := []ledger.HoldReason{ledger.Check, ledger.Late, ledger.Person, ledger.Restored}
+		if holds(m, ledger.Gone) {
+			if !back {
+				return "", a.no("この仕事は、いまの予定表（jobs.toml）にありません。予定表に戻してから解いてください", "the job is not in jobs.toml: put it back first, then release")
+			}
+			for _, d := range m.Deliveries {
+				if d.State == ledger.StateHeld && !a.rules.reaches(a.rules.duties[r.Job], d.Mail) {
+					return "", a.no("宛先の%sは、いまの予定表（jobs.toml）にありません", "%s is not in jobs.toml", d.Mail)
+				}
+			}
+			lift = append(lift, ledger.Gone)
+		}
+		if err := a.Lift(m.ID, lift...); err != nil {
+			return "", err
+		}
+	}
+	switch r.State {
+	case ledger.RunMissed, ledger.RunSkipped, ledger.RunFailed:
+		// What is held can only leave from a run that is at work: its inputs are compared again before it goes.
+		err = a.released(r, why, ledger.RunPlanned)
+	case ledger.RunPlanned, ledger.RunWaiting, ledger.RunRunning, ledger.RunDrafted:
+		err = a.released(r, why, r.State)
+	}
+	if err != nil {
+		return "", err
+	}
+	return a.say("保留を解きました（%d通：%s）。%s", "released (%d: %s). %s", len(ms), numbers(ms), a.outlook(ms)), nil
+}
+
+// released remembers at the run that a person let it go, so that the same lateness doesn't hold it again.
+func (a *asking) released(r ledger.Run, why string, to ledger.RunState) error {
+	reasons := slices.DeleteFunc(slices.Clone(r.Reasons), func(x ledger.Reason) bool {
+		return x.Code == codeLate || to != r.State && x.Code != codeReleased
+	})
+	return a.MoveRun(r.ID, r.State, to, ledger.RunChange{Reasons: withReason(reasons, a.releasedBy(why))})
+}
+
+func (a *asking) releasedBy(why string) ledger.Reason {
+	return ledger.Reason{Code: codeReleased, Text: a.by(why)}
+}
+
+func (a *asking) reject() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	ms, _, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred, ledger.StateUnknown)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range ms {
+		if m.Class == ledger.ClassNotice {
+			return "", a.no("お知らせのメールは取りやめられません", "a notice can't be rejected")
+		}
+		if err := a.sayNo(m, why); err != nil {
+			return "", err
+		}
+		if err := rejectAll(a.Tx, m, a.by(why)); err != nil {
+			return "", err
+		}
+	}
+	return a.say("取りやめました（%d通：%s）。送りません", "rejected (%d: %s); it is not sent", len(ms), numbers(ms)), nil
+}
+
+func (a *asking) skip() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	d, err := a.duty()
+	if err != nil {
+		return "", err
+	}
+	if a.req.Period == "" {
+		return "", a.no("どの回かを --period で指定してください", "say which period with --period")
+	}
+	reason := ledger.Reason{Code: codeSkipped, Text: a.by(why)}
+	r, err := a.RunOf(d.identity, a.req.Period)
+	if isNone(err) {
+		o, ok := d.job.When.Of(a.req.Period)
+		if !ok {
+			return "", a.noPeriod(d)
+		}
+		_, _, err := a.AddRun(ledger.Run{
+			Job: d.identity, Period: o.Period, Nominal: o.Nominal, Due: o.Due, PrepareAt: d.rule.prepareAt(o.Due),
+			State: ledger.RunSkipped, Reasons: []ledger.Reason{reason}, Generation: 1,
+		})
+		if err != nil {
+			return "", err
+		}
+		return a.say("「%s」の %s の回（%s）を見送ります", "%s: the run %s (%s) is skipped", d.job.Name, o.Period, a.at(o.Due)), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	var all []ledger.Message
+	for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID}) {
+		if err != nil {
+			return "", err
+		}
+		all = append(all, m)
+	}
+	for _, m := range all {
+		switch m.State {
+		case ledger.StateHeld, ledger.StateReplaced, ledger.StateRejected:
+		default:
+			return "", a.no("この回のメール %s はもう「%s」なので、見送りにできません", "message %s of this run is %q already, so it can't be skipped",
+				m.Number, jobs.MessageWords(m, a.lang))
+		}
+	}
+	for _, m := range all {
+		if err := rejectAll(a.Tx, m, a.by(why)); err != nil {
+			return "", err
+		}
+	}
+	switch r.State {
+	case ledger.RunPlanned, ledger.RunWaiting:
+		err = a.MoveRun(r.ID, r.State, ledger.RunSkipped, ledger.RunChange{Reasons: []ledger.Reason{reason}})
+	case ledger.RunDrafted:
+		// Rejected letters end the run by themselves; the reason stays with it.
+		err = a.MoveRun(r.ID, r.State, r.State, ledger.RunChange{Reasons: []ledger.Reason{reason}})
+	default:
+		return "", a.no("この回は「%s」なので、見送りにできません", "this run is %q, so it can't be skipped", jobs.RunWords(r, a.lang))
+	}
+	if err != nil {
+		return "", err
+	}
+	return a.say("「%s」の %s の回（%s）を見送ります", "%s: the run %s (%s) is skipped", d.job.Name, r.Period, a.at(r.Due)), nil
+}
+
+func (a *asking) noPeriod(d *duty) error {
+	return a.no("「%s」の予定（%s）に %s の回はありません", "%s (%s) names no period %s", d.job.Name, d.job.When.Sentence(a.lang), a.req.Period)
+}
+
+func (a *asking) do() (string, error) {
+	d, err := a.duty()
+	if err != nil {
+		return "", err
+	}
+	o, err := a.occurrence(d)
+	if err != nil {
+		return "", err
+	}
+	if len(a.req.To) > 0 && !a.req.Again {
+		return "", a.no("--to は --again と一緒に使います", "--to goes with --again")
+	}
+	early := o.Due.After(a.now)
+	asked := ledger.Reason{Code: codeReleased, Text: a.by(cmpOr(strings.TrimSpace(a.in.Why), "bod do"))}
+	r, err := a.RunOf(d.identity, o.Period)
+	if isNone(err) {
+		if a.req.Again {
+			return "", a.no("%s の回はまだ一度も実施していません。--again は要りません", "%s has not been done yet: leave --again out", o.Period)
+		}
+		_, _, err := a.AddRun(ledger.Run{
+			Job: d.identity, Period: o.Period, Nominal: o.Nominal, Due: o.Due, PrepareAt: a.now,
+			State: ledger.RunPlanned, Generation: 1, Early: early, Late: !early, Reasons: []ledger.Reason{asked},
+		})
+		if err != nil {
+			return "", err
+		}
+		return a.doing(d, o), nil
+	}
+	if err != nil {
+		return "", err
+	}
+	c := ledger.RunChange{Reasons: []ledger.Reason{asked}, Early: &early}
+	if a.req.Again {
+		return a.again(d, r, c)
+	}
+	switch r.State {
+	case ledger.RunRunning:
+		return "", a.no("いま準備しているところです。すこし待ってください", "it is being prepared just now: wait a moment")
+	case ledger.RunDone:
+		if sent, err := a.everythingWent(r); err != nil || sent {
+			if err == nil {
+				err = a.no("%s の回は済んでいます（%s）。もう一度送るときは --again に理由を添えてください", "%s is done (%s): to send it a second time say --again REASON", r.Period, r.Number)
+			}
+			return "", err
+		}
+		err = a.MoveRun(r.ID, r.State, ledger.RunPlanned, c)
+	case ledger.RunMissed, ledger.RunSkipped, ledger.RunFailed:
+		err = a.MoveRun(r.ID, r.State, ledger.RunPlanned, c)
+	case ledger.RunPlanned, ledger.RunWaiting:
+		err = a.MoveRun(r.ID, r.State, r.State, c)
+		delete(a.office.scan.looks, r.ID) // look at once
+	case ledger.RunDrafted:
+		held, err := heldOf(a.View, r.ID)
+		if err != nil {
+			return "", err
+		}
+		if len(held) == 0 {
+			return "", a.no("%s の回は、もう送り始めています（%s）", "%s is on its way already (%s)", r.Period, r.Number)
+		}
+		if !early {
+			return "", a.no("%s の回は準備できていて、止まっています（%s）。%s", "%s is prepared and held (%s). %s", r.Period, r.Number, a.outlook(held))
+		}
+		if err := a.MoveRun(r.ID, r.State, r.State, c); err != nil {
+			return "", err
+		}
+		delete(a.office.scan.looks, r.ID)
+	}
+	if err != nil {
+		return "", err
+	}
+	return a.doing(d, o), nil
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (a *asking) doing(d *duty, o calendar.Occurrence) string {
+	text := a.say("「%s」の %s の回を実施します。", "%s: the period %s is being done.", d.job.Name, o.Period)
+	if d.job.Confirm != nil {
+		text += a.say("確認がそろってから送ります", " It goes when it is confirmed")
+	}
+	return text
+}
+
+// occurrence is the one that `do` means: the period that was named, else the latest that was due.
+func (a *asking) occurrence(d *duty) (calendar.Occurrence, error) {
+	if a.req.Period != "" {
+		o, ok := d.job.When.Of(a.req.Period)
+		if !ok {
+			return o, a.noPeriod(d)
+		}
+		return o, nil
+	}
+	for _, days := range []int{2, 40, 400, 4000} {
+		if all := d.job.When.Due(a.now.AddDate(0, 0, -days), a.now); len(all) > 0 {
+			return all[len(all)-1], nil
+		}
+	}
+	return calendar.Occurrence{}, a.no("「%s」には、予定日の来た回がまだありません。これからの回は --period で指定してください",
+		"%s has no period that was due yet: name a coming one with --period", d.job.Name)
+}
+
+// everythingWent reports whether nothing of the run was rejected, failed or taken elsewhere: then there is nothing left to do.
+func (a *asking) everythingWent(r ledger.Run) (bool, error) {
+	for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID}) {
+		if err != nil {
+			return false, err
+		}
+		for _, d := range m.Deliveries {
+			if d.State == ledger.StateRejected || d.State == ledger.StateFailed {
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
+
+// again makes a deliberate second one of what was done: a new generation, whose keys end in #2.
+func (a *asking) again(d *duty, r ledger.Run, c ledger.RunChange) (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	if d.job.Kind == "summary" {
+		return "", a.no("まとめのメールは、1回に1通だけです", "a summary goes at most once for each period")
+	}
+	switch r.State {
+	case ledger.RunDone, ledger.RunFailed, ledger.RunMissed, ledger.RunSkipped:
+	default:
+		return "", a.no("%s の回はまだ終わっていません（%s）", "%s has not ended yet (%s)", r.Period, jobs.RunWords(r, a.lang))
+	}
+	parts, err := a.parts(r)
+	if err != nil {
+		return "", err
+	}
+	c.Again = parts
+	c.Reasons = []ledger.Reason{{Code: codeReleased, Text: a.by(why)}}
+	if err := a.MoveRun(r.ID, r.State, ledger.RunPlanned, c); err != nil {
+		return "", err
+	}
+	text := a.say("「%s」の %s の回を、もう一度作ります（%d通目）。", "%s: the period %s is made again (number %d).", d.job.Name, r.Period, r.Generation+1)
+	if d.job.Confirm != nil {
+		text += a.say("確認がそろってから送ります", " It goes when it is confirmed")
+	}
+	return text, nil
+}
+
+// parts turns --to into parts of the run's letters: a name of the file, what the addressee is called, or an address.
+func (a *asking) parts(r ledger.Run) ([]string, error) {
+	parts := []string{}
+	if len(a.req.To) == 0 {
+		return parts, nil
+	}
+	var all []ledger.Message
+	for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID}) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	for _, name := range a.req.To {
+		found := ""
+		for _, m := range all {
+			if m.Part == name || m.Addressee == name || slices.ContainsFunc(m.Recipients, func(x ledger.Recipient) bool { return strings.EqualFold(x.Mail, name) || x.Name == name }) {
+				found = m.Part
+			}
+		}
+		if found == "" {
+			return nil, a.no("%s の回に「%s」宛てのメールはありません", "the run %s has no message to %q", r.Period, name)
+		}
+		if !slices.Contains(parts, found) {
+			parts = append(parts, found)
+		}
+	}
+	return parts, nil
+}
+
+// deliveries moves every delivery of the messages that is in a state, and says how many.
+func (a *asking) deliveries(ms []ledger.Message, from []ledger.State, to ledger.State, text string) (n int, err error) {
+	for _, m := range ms {
+		for _, d := range m.Deliveries {
+			if !slices.Contains(from, d.State) {
+				continue
+			}
+			if err := a.MoveDelivery(d.ID, d.State, to, text); err != nil {
+				return n, err
+			}
+			n++
+		}
+	}
+	return n, nil
+}
+
+func (a *asking) settle() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	to := map[string]ledger.State{"sent": ledger.StateSent, "not-sent": ledger.StateFailed}[a.req.Result]
+	if to == "" {
+		return "", a.no("届いていたなら sent、届いていなければ not-sent と書いてください", "say sent if it arrived, not-sent if it did not")
+	}
+	ms, _, err := a.messages(ledger.StateUnknown)
+	if err != nil {
+		return "", err
+	}
+	if _, err := a.deliveries(ms, []ledger.State{ledger.StateUnknown}, to, a.by(why)); err != nil {
+		return "", err
+	}
+	if to == ledger.StateSent {
+		return a.say("届いていたと記録しました（%s）", "recorded as sent (%s)", numbers(ms)), nil
+	}
+	return a.say("届いていないと記録しました（%s）。送り直すときは bod retry です", "recorded as not sent (%s); to send it use bod retry", numbers(ms)), nil
+}
+
+func (a *asking) resend() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	ms, _, err := a.messages(ledger.StateUnknown)
+	if err != nil {
+		return "", err
+	}
+	for _, m := range ms {
+		if m.Class != ledger.ClassLetter {
+			return "", a.no("まとめとお知らせは送り直しません（%s）。内容は次のまとめにも載ります", "a summary or a notice is never sent again (%s); the next summary tells the same", m.Number)
+		}
+	}
+	if _, err := a.deliveries(ms, []ledger.State{ledger.StateUnknown}, ledger.StateQueued, a.by(why)); err != nil {
+		return "", err
+	}
+	return a.say("同じ内容でもう一度送ります（%s）", "the same bytes are sent again (%s)", numbers(ms)), nil
+}
+
+func (a *asking) retry() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	switch {
+	case a.req.Session:
+		return a.retrySession()
+	case a.req.Clock:
+		return a.say("時計はいまのままで進めます", "the clock stands as it is"), a.clearFlag(flagClock)
+	case a.req.Restored:
+		return a.retryRestored()
+	}
+	if a.req.Message == "" {
+		r, there, err := a.run()
+		if err != nil {
+			return "", err
+		}
+		if there && r.State == ledger.RunFailed && hasReason(r.Reasons, codeError) {
+			err := a.MoveRun(r.ID, r.State, ledger.RunPlanned, ledger.RunChange{Reasons: []ledger.Reason{a.releasedBy(why)}})
+			return a.say("回 %s をもう一度準備します", "run %s is prepared again", r.Number), err
+		}
+	}
+	ms, r, err := a.messages(ledger.StateFailed)
+	if err != nil {
+		return "", err
+	}
+	if _, err := a.deliveries(ms, []ledger.State{ledger.StateFailed}, ledger.StateQueued, a.by(why)); err != nil {
+		return "", err
+	}
+	if r.State == ledger.RunFailed {
+		if err := a.MoveRun(r.ID, r.State, ledger.RunDrafted, ledger.RunChange{}); err != nil {
+			return "", err
+		}
+	}
+	return a.say("もう一度送ります（%s）", "sending again (%s)", numbers(ms)), nil
+}
+
+func (a *asking) clearFlag(name string) error {
+	flags, err := a.Flags()
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(flags, func(f ledger.Flag) bool { return f.Name == name }) {
+		return a.no("そのような停止中のものはありません", "nothing of that kind is paused")
+	}
+	return a.ClearFlag(name)
+}
+
+func (a *asking) retrySession() (string, error) {
+	flags, err := a.Flags()
+	if err != nil {
+		return "", err
+	}
+	for _, f := range flags {
+		if f.Name == flagSession {
+			f.Probe, f.Credential = a.now, ""
+			return a.say("メールサーバーへの接続を、いますぐ試します", "the mail server is tried at once"), a.SetFlag(f)
+		}
+	}
+	return "", a.no("メールの送信は止まっていません", "mail is not paused")
+}
+
+// retryRestored lets the office go on after an older backup was put back. What was open stays held; what came due since then
+// is prepared and asked about, because it may have gone out before the backup was put back.
+func (a *asking) retryRestored() (string, error) {
+	if err := a.clearFlag(flagRestored); err != nil {
+		return "", err
+	}
+	if err := a.office.planAsking(a.Tx, a.rules, a.now); err != nil {
+		return "", err
+	}
+	return a.say("新しい予定から再開します。止まっているメールは、1通ずつ保留を解くか取りやめてください",
+		"new work goes on. What is held stays held: release or reject each"), nil
+}
+
+func (a *asking) byHand() (string, error) {
+	why, err := a.why()
+	if err != nil {
+		return "", err
+	}
+	from := []ledger.State{ledger.StateHeld, ledger.StateFailed, ledger.StateUnknown}
+	if a.req.Message == "" {
+		r, there, err := a.run()
+		if err != nil {
+			return "", err
+		}
+		if there && r.State == ledger.RunFailed && hasReason(r.Reasons, codeError) {
+			err := a.MoveRun(r.ID, r.State, ledger.RunDone, ledger.RunChange{Reasons: []ledger.Reason{{Code: "by hand", Text: a.by(why)}}})
+			return a.say("回 %s は手作業で済みと記録しました", "run %s is recorded as done by hand", r.Number), err
+		}
+	}
+	ms, r, err := a.messages(from...)
+	if err != nil {
+		return "", err
+	}
+	if _, err := a.deliveries(ms, from, ledger.StateByHand, a.by(why)); err != nil {
+		return "", err
+	}
+	if r.State == ledger.RunFailed {
+		if err := a.MoveRun(r.ID, r.State, ledger.RunDrafted, ledger.RunChange{}); err != nil {
+			return "", err
+		}
+	}
+	return a.say("手作業で済みと記録しました（%s）。bod からは送りません", "recorded as done by hand (%s); bod doesn't send it", numbers(ms)), nil
+}
+
+func isNone(err error) bool { return errors.Is(err, ledger.ErrNotFound) }

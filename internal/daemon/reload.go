@@ -1,0 +1,143 @@
+package daemon
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/jobs"
+	"bod/internal/ledger"
+
+	"context"
+)
+
+// watch sees that jobs.toml changed. Editors write in several steps, so a change counts when two looks find the same bytes;
+// between looks only the file's size and time are asked.
+type watch struct {
+	path   string
+	loaded string // digest of the bytes that were last read, good or bad
+	stamp  string // size and time of those
+	before string // digest at the last look; "" when it was the loaded one
+	moment string // size and time at the last look
+}
+
+func (w *watch) stampOf() string {
+	info, err := os.Stat(w.path)
+	if err != nil {
+		return "" // gone for the moment: editors replace the file; the old rules stay at work
+	}
+	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+}
+
+// look reports whether there is something new to read.
+func (w *watch) look() bool {
+	moment := w.stampOf()
+	if moment == "" || moment == w.stamp {
+		w.before = ""
+		return false
+	}
+	if moment != w.moment {
+		w.moment, w.before = moment, ""
+	}
+	digest := w.digest()
+	if digest == "" || digest == w.loaded {
+		if digest != "" {
+			w.stamp = moment // touched, nothing else
+		}
+		w.before = ""
+		return false
+	}
+	if digest != w.before {
+		w.before = digest
+		return false
+	}
+	return true
+}
+
+func (w *watch) digest() string {
+	b, err := os.ReadFile(w.path)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// read notes the bytes that are being read now.
+func (w *watch) read() {
+	w.stamp, w.loaded, w.before = w.stampOf(), w.digest(), ""
+}
+
+// reload reads the file and puts it to work. All that can fail is done first; a file that can't be used leaves the old
+// rules at work, and the admins are told once for each content.
+func (o *Office) reload(ctx context.Context, path, digest string) (problems []config.Problem, err error) {
+	c, problems := config.Load(path, jobs.ConfigKinds())
+	if c == nil {
+		return problems, o.tellBad(ctx, digest, problems)
+	}
+	err = o.Swap(c)
+	if err == nil {
+		return problems, nil
+	}
+	old := o.at.Load()
+	if p, is := o.modeProblem(err, c, path); is {
+		problems = append(problems, p)
+		return problems, o.tellBad(ctx, digest, problems)
+	}
+	o.log.Error("couldn't put the changed rules to work; the old ones stay at work", "err", err)
+	return append(problems, config.Problem{File: path, What: err.Error()}), o.tellBad(ctx, digest, []config.Problem{{File: path,
+		What: old.words().say("変更を取り込めませんでした（%v）", "the change couldn't be put to work (%v)", err)}})
+}
+
+// modeProblem says in words that trial and real don't mix.
+func (o *Office) modeProblem(err error, c *config.Config, path string) (config.Problem, bool) {
+	return trialProblem(err, c.Language, c.Mail.Trial(), path, o.ledger.Trial())
+}
+
+// tellBad tells the admins that a changed file couldn't be used; the same content is told once.
+func (o *Office) tellBad(ctx context.Context, digest string, problems []config.Problem) error {
+	st := o.at.Load()
+	var lines []string
+	bad := 0
+	for _, p := range problems {
+		if p.Warning {
+			continue
+		}
+		bad++
+		lines = append(lines, "　"+p.String())
+	}
+	list := strings.Join(lines, "\n")
+	if digest == "" {
+		digest = "unreadable"
+	}
+	now := o.now()
+	notice, err := jobs.Alarm(st.config, now, "reload", short(digest),
+		calendar.Text{
+			JA: fmt.Sprintf("予定の変更を取り込めませんでした（直すところ%dか所）", bad),
+			EN: fmt.Sprintf("The change to jobs.toml couldn't be taken over (%d to mend)", bad),
+		},
+		calendar.Text{
+			JA: "いままでの予定のまま動いています。\n次のところを直して保存してください。自動で読み直します。\n\n" + list,
+			EN: "The rules of before are still at work.\nMend the following and save the file: it is read again by itself.\n\n" + list,
+		})
+	if err != nil {
+		return fmt.Errorf("couldn't word the alarm about jobs.toml: %w", err)
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		if _, err := tx.MessageByKey(notice.Key); !isNone(err) {
+			return err // told before, or the ledger can't be read
+		}
+		_, err := tx.Seal(0, []ledger.NewMessage{notice}, nil, false)
+		return err
+	})
+}
+
+// lookAtFile is how often jobs.toml is looked at.
+const lookAtFile = 2 * time.Second

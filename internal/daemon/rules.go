@@ -1,0 +1,487 @@
+package daemon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/jobs"
+	"bod/internal/ledger"
+)
+
+// duty is a job at work: its rule, its identity in the ledger, and what planning remembers of it between two wake-ups.
+// Only Step and Swap touch mark and next; the rest is never changed.
+type duty struct {
+	job      *config.Job
+	identity string
+	rule     rule
+	mails    map[string]bool // every address that its rule names
+	mark     time.Time
+	next     time.Time // when planning has something to do; zero: never
+}
+
+func newDuty(c *config.Config, j *config.Job, identity string) *duty {
+	d := &duty{job: j, identity: identity, mails: addresses(j.Rule), rule: rule{
+		schedule: j.When,
+		prepare:  func(due time.Time) time.Time { return j.Prepare.Before(due, j.Days) },
+		until:    func(due time.Time) time.Time { return j.LateUntil.After(due, j.Days) },
+		missed:   j.Missed,
+	}}
+	if k, ok := jobs.KindOf(j.Kind); ok {
+		d.rule.outside = k.Outside(c, j.Spec)
+	}
+	return d
+}
+
+// addresses collects every mail address that a rule says, its addressees' included.
+func addresses(ruleJSON []byte) map[string]bool {
+	found := map[string]bool{}
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			if strings.Contains(v, "@") {
+				found[strings.ToLower(v)] = true
+			}
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for _, e := range v {
+				walk(e)
+			}
+		}
+	}
+	var v any
+	if json.Unmarshal(ruleJSON, &v) == nil {
+		walk(v)
+	}
+	return found
+}
+
+// reaches reports whether the rules still name the address for this duty.
+func (s *standing) reaches(d *duty, mail string) bool {
+	mail = strings.ToLower(mail)
+	if d.mails[mail] {
+		return true
+	}
+	if t := s.config.Mail.TrialTo; t != nil && strings.ToLower(t.Mail) == mail {
+		return true
+	}
+	for _, b := range s.config.Mail.Bcc {
+		if strings.ToLower(b.Mail) == mail {
+			return true
+		}
+	}
+	return false
+}
+
+// see brings the ledger to the rules: new, renamed, changed and gone jobs, and what follows for their periods, in one
+// transaction with the planning. If we die before its commit the old rules are still the last that the ledger knows.
+func (o *Office) see(ctx context.Context, next *standing, now time.Time) error {
+	alive := o.last
+	if alive.IsZero() {
+		var err error
+		if alive, err = o.lastAlive(ctx); err != nil {
+			return err
+		}
+	}
+	var duties map[string]*duty
+	var asleep map[string]bool
+	var changed int
+	err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		duties, asleep, changed = map[string]*duty{}, map[string]bool{}, 0
+		known, err := knownJobs(tx)
+		if err != nil {
+			return err
+		}
+		for _, j := range next.config.Jobs {
+			if j.Disabled {
+				continue
+			}
+			d, moved, err := o.seeJob(tx, next, known, j, alive, now)
+			if err != nil {
+				return fmt.Errorf("couldn't put the job %s to work: %w", j.Name, err)
+			}
+			duties[d.identity] = d
+			if moved {
+				changed++
+			}
+		}
+		for name, k := range known.byName {
+			if duties[name] != nil {
+				continue
+			}
+			asleep[name] = true
+			if !k.Gone {
+				k.Gone, k.Changed = true, now
+				if err := tx.PutJob(k); err != nil {
+					return err
+				}
+				changed++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't put the rules to work: %w", err)
+	}
+	live := *next // Deliver may be reading the one before
+	live.duties = duties
+	o.at.Store(&live)
+	o.duties, o.asleep, o.seen, o.last = duties, asleep, true, now
+	o.scan.stale = true
+	o.log.Info("rules at work", "jobs", len(duties), "changed", changed)
+	return nil
+}
+
+// jobsKnown are the ledger's jobs by identity and by the name that they last had.
+type jobsKnown struct {
+	byName    map[string]ledger.Job
+	byCurrent map[string]ledger.Job
+}
+
+func knownJobs(tx *ledger.Tx) (jobsKnown, error) {
+	k := jobsKnown{map[string]ledger.Job{}, map[string]ledger.Job{}}
+	for j, err := range tx.Jobs() {
+		if err != nil {
+			return k, err
+		}
+		k.byName[j.Name] = j
+		if have, ok := k.byCurrent[j.Current]; !ok || have.Gone {
+			k.byCurrent[j.Current] = j
+		}
+	}
+	return k, nil
+}
+
+// of finds what the ledger knows of a job of the file: by its name, else by the one that it had before.
+func (k jobsKnown) of(j *config.Job) (ledger.Job, bool) {
+	if job, ok := k.byCurrent[j.Name]; ok {
+		return job, true
+	}
+	if j.Renamed != "" {
+		if job, ok := k.byCurrent[j.Renamed]; ok {
+			return job, true
+		}
+		if job, ok := k.byName[j.Renamed]; ok && job.Current == j.Renamed {
+			return job, true
+		}
+	}
+	return ledger.Job{}, false
+}
+
+// identity finds a name for a new job: its own, unless a renamed job once had it and keeps its keys by it.
+func (k jobsKnown) identity(name string) string {
+	id := name
+	for n := 2; ; n++ {
+		if _, taken := k.byName[id]; !taken {
+			return id
+		}
+		id = fmt.Sprintf("%s~%d", name, n)
+	}
+}
+
+func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *config.Job, alive, now time.Time) (*duty, bool, error) {
+	was, there := known.of(j)
+	if !there {
+		d := newDuty(next.config, j, known.identity(j.Name))
+		d.mark = now // what was due before anybody asked for it is nobody's
+		row := ledger.Job{Name: d.identity, Current: j.Name, Kind: j.Kind, Rule: j.Rule, Shape: string(j.When.Shape()), Mark: now, Seen: now, Changed: now}
+		if err := tx.PutJob(row); err != nil {
+			return nil, false, err
+		}
+		known.byName[d.identity], known.byCurrent[j.Name] = row, row
+		return d, true, o.planJob(tx, next, d, planning{now: now, mark: now})
+	}
+
+	d := newDuty(next.config, j, was.Name)
+	d.mark = was.Mark
+	row := was
+	row.Current, row.Kind, row.Rule, row.Shape, row.Gone = j.Name, j.Kind, j.Rule, string(j.When.Shape()), false
+	p := planning{now: now, mark: was.Mark}
+	edited := !bytes.Equal(was.Rule, j.Rule)
+	switch {
+	case was.Gone:
+		// While it was out of the rules nothing of it was due.
+		row.Mark, row.Changed, d.mark, p.mark = now, now, now, now
+		p.changed = true
+	case edited:
+		row.Changed = now
+		p.changed, p.since = true, was.Changed
+		p.old = o.oldRule(next.config, was, d.rule)
+		if alive.After(p.mark) {
+			p.mark = alive
+			if p.old != nil {
+				// bod can't have been at work past an occurrence that it didn't plan.
+				if missed := p.old.schedule.Due(was.Mark, alive); len(missed) > 0 {
+					p.mark = missed[0].Due.Add(-time.Microsecond)
+				}
+			}
+		}
+	}
+	moved := was.Gone || edited || row.Current != was.Current || row.Kind != was.Kind || row.Shape != was.Shape
+	if moved {
+		if err := tx.PutJob(row); err != nil {
+			return nil, false, err
+		}
+	}
+	return d, moved, o.planJob(tx, next, d, p)
+}
+
+// oldRule is the rule that was at work before: the one in memory, else told again from what the ledger keeps of it. nil when it can't be told.
+func (o *Office) oldRule(c *config.Config, was ledger.Job, like rule) *rule {
+	if d := o.duties[was.Name]; d != nil {
+		return &d.rule
+	}
+	record, err := config.ReadRule(was.Rule)
+	if err == nil {
+		like.schedule, err = record.Schedule(c)
+	}
+	if err != nil {
+		o.log.Warn("couldn't tell the rule that was at work before, so none of its periods is looked for", "job", was.Current, "err", err)
+		return nil
+	}
+	return &like
+}
+
+// lastAlive is a moment up to which an earlier process was at work, from the event log; zero when it can't be told.
+// What opening the ledger wrote just now is no such moment.
+func (o *Office) lastAlive(ctx context.Context) (at time.Time, err error) {
+	const back = 500
+	opened := o.started.Add(-5 * time.Second)
+	err = o.ledger.View(ctx, func(v *ledger.View) error {
+		seq, _, _, err := v.Head()
+		if err != nil {
+			return err
+		}
+		for e, err := range v.Events(max(0, seq-back)) {
+			if err != nil {
+				return err
+			}
+			if e.Who.Name == bod.Name && e.At.Before(opened) && e.At.After(at) {
+				at = e.At
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return at, fmt.Errorf("couldn't see when bod was last at work: %w", err)
+	}
+	return at, nil
+}
+
+// planDue plans every job whose moment has come, in one transaction; when none has, no row is touched.
+func (o *Office) planDue(ctx context.Context, now time.Time) error {
+	st := o.at.Load()
+	if !o.seen {
+		return o.see(ctx, st, now)
+	}
+	var due []*duty
+	for _, d := range o.duties {
+		if !d.next.IsZero() && !d.next.After(now) {
+			due = append(due, d)
+		}
+	}
+	if len(due) > 0 {
+		slices.SortFunc(due, func(a, b *duty) int { return strings.Compare(a.identity, b.identity) })
+		type memory struct{ mark, next time.Time }
+		before := make([]memory, len(due))
+		for i, d := range due {
+			before[i] = memory{d.mark, d.next}
+		}
+		err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+			for _, d := range due {
+				if err := o.planJob(tx, st, d, planning{now: now, mark: d.mark}); err != nil {
+					return fmt.Errorf("couldn't plan the job %s: %w", d.job.Name, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			for i, d := range due { // nothing was written, so nothing was planned
+				d.mark, d.next = before[i].mark, before[i].next
+			}
+			return err
+		}
+		o.scan.stale = true
+	}
+	o.last = now
+	return nil
+}
+
+// planAsking plans everything that is due as if every rule said `ask`: after a restored backup nobody but a person knows what went out.
+func (o *Office) planAsking(tx *ledger.Tx, st *standing, now time.Time) error {
+	for _, d := range o.duties {
+		asking := *d
+		asking.rule.missed = config.MissedAsk
+		if err := o.planJob(tx, st, &asking, planning{now: now, mark: d.mark}); err != nil {
+			return err
+		}
+	}
+	o.seen = false // the marks are read again from the ledger
+	return nil
+}
+
+// planJob plans one job and writes what comes of it.
+func (o *Office) planJob(tx *ledger.Tx, st *standing, d *duty, p planning) error {
+	w := st.words()
+	p.identity, p.new, p.words = d.identity, d.rule, w
+	var failed error
+	p.existing = func(period string) (known, bool) {
+		k, ok, err := knownRun(tx, d.identity, period)
+		if err != nil && failed == nil {
+			failed = err
+		}
+		return k, ok
+	}
+	if p.changed {
+		for r, err := range tx.Runs(ledger.RunQuery{Job: d.identity, States: openStates}) {
+			if err != nil {
+				return err
+			}
+			p.open = append(p.open, known{Run: r})
+		}
+		for i := range p.open {
+			if err := p.open[i].messages(tx); err != nil {
+				return err
+			}
+		}
+	}
+	c := p.plan()
+	if failed != nil {
+		return failed
+	}
+	for _, r := range c.add {
+		if _, _, err := tx.AddRun(r); err != nil {
+			return err
+		}
+		o.log.Info("planned", "job", d.job.Name, "due", r.Due, "run", r.Period, "state", r.State)
+	}
+	for _, m := range c.move {
+		if err := o.move(tx, m); err != nil {
+			return err
+		}
+	}
+	if c.ask {
+		if err := o.askShape(tx, st, d); err != nil {
+			return err
+		}
+	}
+	if c.mark.After(d.mark) || p.changed {
+		row, err := tx.Job(d.identity)
+		if err != nil {
+			return err
+		}
+		if c.mark.After(row.Mark) {
+			row.Mark = c.mark
+			if err := tx.PutJob(row); err != nil {
+				return err
+			}
+		}
+		d.mark = c.mark
+	}
+	d.next = c.next
+	return nil
+}
+
+var openStates = []ledger.RunState{ledger.RunPlanned, ledger.RunRunning, ledger.RunWaiting, ledger.RunDrafted}
+
+// messages fills in what a run's messages say about it.
+func (k *known) messages(tx *ledger.Tx) error {
+	for m, err := range tx.Messages(ledger.MessageQuery{Run: k.ID}) {
+		if err != nil {
+			return err
+		}
+		k.queued = k.queued || !m.Queued.IsZero()
+		k.sealed = k.sealed || m.State == ledger.StateHeld
+	}
+	return nil
+}
+
+func knownRun(tx *ledger.Tx, identity, period string) (known, bool, error) {
+	r, err := tx.RunOf(identity, period)
+	if isNone(err) {
+		return known{}, false, nil
+	}
+	if err != nil {
+		return known{}, false, err
+	}
+	k := known{Run: r}
+	return k, true, k.messages(tx)
+}
+
+// move writes what planning decided for a run that is there.
+func (o *Office) move(tx *ledger.Tx, m move) error {
+	if m.hold != "" || m.reject {
+		held, err := heldOf(tx.View, m.run.ID)
+		if err != nil {
+			return err
+		}
+		for _, msg := range held {
+			if m.reject {
+				err = rejectAll(tx, msg, m.text)
+			} else {
+				err = tx.Hold(msg.ID, m.hold, m.text)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	o.log.Info("moved", "job", m.run.Job, "run", m.run.Number, "state", m.to, "why", m.text)
+	return tx.MoveRun(m.run.ID, m.run.State, m.to, m.change)
+}
+
+// heldOf returns a run's held letters.
+func heldOf(v *ledger.View, run int64) ([]ledger.Message, error) {
+	var held []ledger.Message
+	for m, err := range v.Messages(ledger.MessageQuery{Run: run, States: []ledger.State{ledger.StateHeld}}) {
+		if err != nil {
+			return nil, err
+		}
+		held = append(held, m)
+	}
+	return held, nil
+}
+
+// rejectAll rejects every delivery that is held, queued, deferred or unknown.
+func rejectAll(tx *ledger.Tx, m ledger.Message, why string) error {
+	for _, d := range m.Deliveries {
+		switch d.State {
+		case ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred, ledger.StateUnknown:
+			if err := tx.MoveDelivery(d.ID, d.State, ledger.StateRejected, why); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// askShape asks the admins to look at a job whose periods are now of another kind.
+func (o *Office) askShape(tx *ledger.Tx, st *standing, d *duty) error {
+	w := st.words()
+	notice, err := jobs.Alarm(st.config, o.now(), "shape", d.identity,
+		calendar.Text{
+			JA: fmt.Sprintf("【要確認】「%s」の回の数え方が変わりました", d.job.Title),
+			EN: fmt.Sprintf("[Please check] %s now counts its periods differently", d.job.Title),
+		},
+		calendar.Text{
+			JA: fmt.Sprintf("「%s」（%s）の予定が、次のように変わりました。\n\n　%s\n\n月ごと、日ごとなど、回の数え方がこれまでと違うため、\nどの回が済んでいるかを自動では判断できません。\n過ぎた回は実施しません。これからの回は、新しい予定のとおりに進めます。\n\n過ぎた回のうち必要なものがあれば、次のように指定してください。\n　bod do %s --period 回の名前",
+				d.job.Title, d.job.Name, d.job.When.Sentence(w.lang), d.job.Name),
+			EN: fmt.Sprintf("The schedule of %s (%s) is now:\n\n  %s\n\nIt counts its periods in another way than before (by month, by date …), so bod can't tell which of them are done.\nNothing of the past is done. What comes follows the new rule.\n\nIf something of the past is needed, name it:\n  bod do %s --period PERIOD",
+				d.job.Title, d.job.Name, d.job.When.Sentence(w.lang), d.job.Name),
+		})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Seal(0, []ledger.NewMessage{notice}, nil, false)
+	return err
+}

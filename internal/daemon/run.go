@@ -1,0 +1,470 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/user"
+	"strings"
+	"sync"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/jobs"
+	"bod/internal/ledger"
+)
+
+// RunOptions of the whole daemon.
+type RunOptions struct {
+	ConfigPath string
+	StateDir   string // the --state flag; "" : see config.StateDir
+	LeaveTrial bool
+	Log        *slog.Logger
+	Say        func(format string, args ...any) // words for the person at the terminal
+	By         string                           // Once: who asks, "" for bod
+	Why        string                           // Once: why
+}
+
+// ConfigError carries the problems of a jobs.toml that could not be used: exit 78.
+type ConfigError struct{ Problems []config.Problem }
+
+func (e *ConfigError) Error() string {
+	var lines []string
+	for _, p := range e.Problems {
+		if !p.Warning {
+			lines = append(lines, p.String())
+		}
+	}
+	if len(lines) == 0 {
+		return "couldn't use jobs.toml"
+	}
+	return strings.Join(lines, "\n")
+}
+
+// opened is what has to stand before the daemon is ready.
+type opened struct {
+	office *Office
+	ledger *ledger.Ledger
+	config *config.Config
+	watch  *watch
+}
+
+func (o *RunOptions) defaults() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Say == nil {
+		o.Say = func(string, ...any) {}
+	}
+}
+
+// open does everything that can fail before anything is done: the file, the mail server's words, the flock, the ledger, its mode.
+func open(ctx context.Context, o RunOptions) (*opened, error) {
+	w := &watch{path: o.ConfigPath}
+	w.read()
+	c, problems := config.Load(o.ConfigPath, jobs.ConfigKinds())
+	for _, p := range problems {
+		if p.Warning && c != nil {
+			o.Say("%s", p.String())
+			o.Log.Warn("jobs.toml", "job", p.Job, "err", p.String())
+		}
+	}
+	if c == nil {
+		return nil, &ConfigError{problems}
+	}
+	if _, err := NewCarrier(c); err != nil {
+		return nil, &ConfigError{[]config.Problem{{File: c.Path, What: err.Error()}}}
+	}
+	dir := c.StateDir(o.StateDir, os.Getenv("STATE_DIRECTORY"))
+	options := ledger.Options{Create: true, Trial: c.Mail.Trial(), Log: o.Log}
+	l, err := ledger.Open(ctx, dir, options)
+	if errors.Is(err, ledger.ErrTrial) && o.LeaveTrial && !c.Mail.Trial() {
+		var to string
+		if to, err = ledger.Archive(dir, time.Now()); err != nil {
+			return nil, fmt.Errorf("couldn't put the trial ledger aside: %w", err)
+		}
+		o.Say("%s", calendar.Text{JA: "試しの記録を " + to + " に移し、新しい記録で始めます", EN: "the trial ledger was moved to " + to + "; a new one begins"}.In(c.Language))
+		l, err = ledger.Open(ctx, dir, options)
+	}
+	if err != nil {
+		return nil, openError(err, c, dir)
+	}
+	office, err := NewOffice(Options{Config: c, Ledger: l, Log: o.Log})
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	t := func(ja, en string) { o.Say("%s", calendar.Text{JA: ja, EN: en}.In(c.Language)) }
+	if l.Created() {
+		t("新しい記録を作りました："+dir, "a new ledger was made in "+dir)
+	}
+	switch {
+	case c.Mail.Server == "":
+		t("試し：メールは送らず、"+c.Mail.Outbox+" に書き出します", "trial: mail is not sent but written to "+c.Mail.Outbox)
+	case c.Mail.TrialTo != nil:
+		t("試し：メールはすべて "+c.Mail.TrialTo.Mail+" に送ります", "trial: all mail goes to "+c.Mail.TrialTo.Mail)
+	}
+	return &opened{office: office, ledger: l, config: c, watch: w}, nil
+}
+
+// openError says why the ledger couldn't be opened, and what to do.
+func openError(err error, c *config.Config, dir string) error {
+	say := func(ja, en string, args ...any) string {
+		return words{lang: c.Language, zone: c.Zone}.say(ja, en, args...)
+	}
+	if p, is := trialProblem(err, c.Language, c.Mail.Trial(), c.Path, !c.Mail.Trial()); is {
+		return &ConfigError{[]config.Problem{p}}
+	}
+	switch {
+	case errors.Is(err, ledger.ErrLocked):
+		if pid, held, e := ledger.Holder(dir); e == nil && held && pid > 0 {
+			return fmt.Errorf("%s: %w", say("%s の記録は、もう1つの bod（プロセス %d）が使っています。2つ同時には動かせません",
+				"another bod (process %d) is at work with the ledger in %s; two can't be", ordered(c.Language, dir, pid)...), err)
+		}
+		return fmt.Errorf("%s: %w", say("%s の記録は、もう1つの bod が使っています", "another bod is at work with the ledger in %s", dir), err)
+	}
+	return fmt.Errorf("%s: %w", say("%s の記録を開けませんでした", "couldn't open the ledger in %s", dir), err)
+}
+
+// ordered gives dir and pid in the order in which the language's sentence has them.
+func ordered(l calendar.Language, dir string, pid int) []any {
+	if l == calendar.English {
+		return []any{pid, dir}
+	}
+	return []any{dir, pid}
+}
+
+// trialProblem words the mismatch of a trial ledger with real mail, and the other way round.
+func trialProblem(err error, lang calendar.Language, rulesTrial bool, path string, ledgerTrial bool) (config.Problem, bool) {
+	if !errors.Is(err, ledger.ErrTrial) {
+		return config.Problem{}, false
+	}
+	w := words{lang: lang, zone: time.UTC}
+	p := config.Problem{File: path}
+	if rulesTrial && !ledgerTrial {
+		p.What = w.say("[mail] は試し（server がない、または trial_to がある）ですが、記録は本番のものです", "[mail] is a trial (no server, or trial_to), but the ledger is a real one")
+		p.Next = w.say("server を書き trial_to を消すか、試し用に別の場所を --state で指定してください", "name the server and take trial_to out, or give the trial another folder with --state")
+		return p, true
+	}
+	p.What = w.say("[mail] は本番ですが、記録は試しのものです", "[mail] is real, but the ledger is a trial one")
+	p.Next = w.say("試しを終えるときは、いちど bod run --leave-trial で始めてください（試しの記録は別に残します）", "to leave the trial, start once with bod run --leave-trial (the trial's ledger is put aside)")
+	return p, true
+}
+
+// Run is the daemon: it loads, opens, steps, reloads on SIGHUP (reload) and on a changed file, and drains when ctx ends.
+func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) {
+	o.defaults()
+	h, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.ledger.Close()) }()
+	l := &loop{
+		opened: h, o: o, log: o.Log, sd: newManager(o.Log), words: h.office.at.Load().words(),
+		ring: make(chan struct{}, 1), send: make(chan struct{}, 1),
+	}
+	l.alarms = &alarms{log: o.Log, ring: l.wake}
+	defer func() { err = errors.Join(err, l.alarms.stop()) }()
+
+	var sender sync.WaitGroup
+	sender.Go(func() { l.sender(ctx) })
+	// The sender ends first: what it has in its hands still needs the ledger.
+	defer sender.Wait()
+
+	l.sd.say(l.words.say("予定を見ています", "at work"))
+	l.sd.ready()
+	o.Log.Info("ready", "config", h.config.Path)
+	return l.run(ctx, reload)
+}
+
+// loop is the daemon at work.
+type loop struct {
+	*opened
+	o      RunOptions
+	log    *slog.Logger
+	sd     *manager
+	words  words
+	alarms *alarms
+	ring   chan struct{} // a clock, a worker or the sender wants a Step
+	send   chan struct{} // the loop wants a delivery
+
+	rules   *standing // whose alarms are set
+	changes int64
+	tries   int       // failed Steps in a row
+	again   time.Time // not before, after a failed one
+}
+
+func (l *loop) wake() {
+	select {
+	case l.ring <- struct{}{}:
+	default:
+	}
+}
+
+// run steps whenever something may have moved: an alarm, half a minute of the wall clock, another process's words in the ledger,
+// a worker that ended late, mail that left. It never waits for the sender.
+func (l *loop) run(ctx context.Context, reload <-chan struct{}) error {
+	beat := time.NewTicker(time.Second)
+	defer beat.Stop()
+	next := time.Time{} // at once
+	lastFile, lastLife := time.Now(), time.Time{}
+	stepped := time.Time{}
+	for {
+		now := time.Now().Round(0) // the wall clock's: after a suspend the monotonic one is late
+		if !now.Before(next) || now.Sub(stepped) >= look || now.Before(stepped) {
+			if now.Before(l.again) && !now.Before(stepped) {
+				next = l.again
+			} else {
+				next = l.step(ctx)
+				stepped = now
+			}
+		}
+		if every := l.heartbeat(); now.Sub(lastLife) >= every || now.Before(lastLife) {
+			l.touch(ctx)
+			lastLife = now
+		}
+		select {
+		case <-ctx.Done():
+			l.sd.say(l.words.say("終わります。送っているメールがあれば、それだけ済ませます", "stopping; the message in flight ends first"))
+			l.sd.stopping()
+			l.log.Info("stopping", "cause", context.Cause(ctx))
+			return nil
+		case <-reload:
+			l.reload(ctx)
+			next = time.Time{}
+		case <-l.ring:
+			next = time.Time{}
+		case <-l.office.ring:
+			next = time.Time{}
+		case <-beat.C:
+			if l.heard(ctx) {
+				next = time.Time{}
+			}
+			if time.Since(lastFile) >= lookAtFile {
+				lastFile = time.Now()
+				if l.watch.look() {
+					l.reload(ctx)
+					next = time.Time{}
+				}
+			}
+		}
+	}
+}
+
+// step does one Step and wakes the sender. A ledger that can't be written leaves everything as it is: nothing is sent without
+// it, and it is tried again, less and less often.
+func (l *loop) step(ctx context.Context) time.Time {
+	next, err := l.office.Step(ctx)
+	if ctx.Err() != nil {
+		return next
+	}
+	if err != nil {
+		l.tries++
+		wait := min(time.Second<<min(l.tries-1, 6), look)
+		l.again = time.Now().Add(wait)
+		l.log.Error("couldn't do what is due; nothing is sent until it can be done", "err", err, "again", wait)
+		l.sd.say(l.words.say("止まっています：%v", "stuck: %v", err))
+		return l.again
+	}
+	if l.tries > 0 {
+		l.log.Info("the ledger can be written again")
+	}
+	l.tries, l.again = 0, time.Time{}
+	if now := l.office.at.Load(); l.rules == nil || now.config != l.rules.config {
+		if err := l.alarms.set(now.duties, now.config.Zone); err != nil {
+			// The look at the wall clock finds what an alarm would have rung for.
+			l.log.Error("couldn't set the alarms", "err", err)
+		}
+		l.rules, l.words = now, now.words()
+	}
+	l.sd.say(l.status(ctx, next))
+	select {
+	case l.send <- struct{}{}:
+	default:
+	}
+	return next
+}
+
+// status says in one line what goes on.
+func (l *loop) status(ctx context.Context, next time.Time) string {
+	var flags []ledger.Flag
+	_ = l.ledger.View(ctx, func(v *ledger.View) (err error) { // only words: an error shows itself elsewhere
+		flags, err = v.Flags()
+		return err
+	})
+	for _, f := range flags {
+		return l.words.say("送信を止めています：%s", "mail is paused: %s", f.Text)
+	}
+	return l.words.say("動いています。仕事は%d件、次に動くのは%s", "at work: %d jobs, the next move is at %s", len(l.rules.duties), l.words.at(next))
+}
+
+// heartbeat is how often the loop proves that it lives.
+func (l *loop) heartbeat() time.Duration {
+	if l.sd.watchdog > 0 {
+		return min(look, l.sd.watchdog/3)
+	}
+	return look
+}
+
+// touch proves that the ledger can be written and read; only then the watchdog hears of us.
+func (l *loop) touch(ctx context.Context) {
+	if err := l.ledger.Touch(ctx, time.Now()); err != nil {
+		if ctx.Err() == nil {
+			l.log.Error("couldn't touch the ledger", "err", err)
+			// A full disk is no hang: restarting would not mend it, and the loop does try again.
+			if l.tries > 0 {
+				l.sd.alive()
+			}
+		}
+		return
+	}
+	l.sd.alive()
+}
+
+// heard reports whether another process wrote into the ledger.
+func (l *loop) heard(ctx context.Context) bool {
+	n, err := l.ledger.Changes(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.log.Error("couldn't ask the ledger for changes", "err", err)
+		}
+		return false
+	}
+	moved := n != l.changes
+	l.changes = n
+	return moved
+}
+
+func (l *loop) reload(ctx context.Context) {
+	l.sd.reloading()
+	l.watch.read()
+	problems, err := l.office.reload(ctx, l.o.ConfigPath, l.watch.loaded)
+	for _, p := range problems {
+		l.log.Warn("jobs.toml", "job", p.Job, "err", p.String())
+	}
+	if err != nil {
+		l.log.Error("couldn't tell the admins about jobs.toml", "err", err)
+	}
+	l.sd.ready()
+}
+
+// sender delivers in its own time, so that a mail server that stalls holds neither the loop nor the watchdog.
+func (l *loop) sender(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.send:
+		}
+		sent, err := l.office.Deliver(ctx)
+		if err != nil {
+			if ctx.Err() == nil {
+				l.log.Error("couldn't deliver; it is tried again", "err", err)
+			}
+			continue
+		}
+		if sent > 0 {
+			l.wake()
+		}
+	}
+}
+
+// Once does everything due now, and what do names, and returns. nil means that everything due is accounted for, be it sent,
+// waiting or held; what needs a person the summary and `bod status` tell.
+func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
+	o.defaults()
+	h, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, h.ledger.Close()) }()
+	var asked []int64
+	if len(do) > 0 {
+		// The rules have to be in the ledger before a request can speak of them.
+		if _, err := h.office.Step(ctx); err != nil {
+			return err
+		}
+		who := asker(o.By)
+		for _, r := range do {
+			args, err := json.Marshal(r)
+			if err != nil {
+				return fmt.Errorf("couldn't write the request: %w", err)
+			}
+			id, err := h.ledger.AddIntent(ctx, ledger.Intent{Verb: "do", Args: args, Why: cmpOr(o.Why, "bod run --once --do"), Who: who, At: time.Now()})
+			if err != nil {
+				return fmt.Errorf("couldn't write the request: %w", err)
+			}
+			asked = append(asked, id)
+		}
+	}
+	if err := h.office.settle(ctx); err != nil {
+		return err
+	}
+	return h.answers(ctx, o, asked)
+}
+
+// settle steps and delivers until nothing moves any more: nothing went, no worker is at work, and the ledger's head stands still.
+func (o *Office) settle(ctx context.Context) error {
+	for {
+		before, err := o.head(ctx)
+		if err != nil {
+			return err
+		}
+		next, err := o.Step(ctx)
+		if err != nil {
+			return err
+		}
+		sent, err := o.Deliver(ctx)
+		if err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		after, err := o.head(ctx)
+		if err != nil {
+			return err
+		}
+		if sent == 0 && before == after && next.After(o.now()) {
+			if len(o.crew.flying) == 0 {
+				return nil
+			}
+			select { // a slow job is at work beside us; it ends, or its time does
+			case <-o.ring:
+			case <-ctx.Done():
+			}
+		}
+	}
+}
+
+// answers says what became of the requests; one that was refused is an error.
+func (h *opened) answers(ctx context.Context, o RunOptions, ids []int64) error {
+	var errs []error
+	err := h.ledger.View(ctx, func(v *ledger.View) error {
+		for _, id := range ids {
+			in, err := v.Intent(id)
+			if err != nil {
+				return err
+			}
+			if in.OK {
+				o.Say("%s", in.Result)
+			} else {
+				errs = append(errs, errors.New(in.Result))
+			}
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// asker is who asks at the terminal, beside the machine's own name for them.
+func asker(name string) ledger.Who {
+	w := ledger.Who{Name: cmpOr(name, bod.Name), User: bod.User}
+	if u, err := user.Current(); err == nil {
+		w.User = u.Username
+	}
+	return w
+}
