@@ -108,7 +108,7 @@ func TestFolderCannotWrite(t *testing.T) {
 func TestFileNames(t *testing.T) {
 	for _, head := range []string{
 		"", "nonsense", "Subject: ../../etc/passwd\r\n", "Subject: =?utf-8?q?a=00b=0a?=\r\n", "Subject: " + strings.Repeat("x", 900) + "\r\n",
-		"Subject: " + encodeWords(strings.Repeat("長い件名", 50), "\r\n ") + "\r\nTo: <" + strings.Repeat("a", 60) + "@" + strings.Repeat("b", 60) + ".example>\r\n",
+		"Subject: " + encodeWords(strings.Repeat("長い件名", 50), 36, "\r\n ") + "\r\nTo: <" + strings.Repeat("a", 60) + "@" + strings.Repeat("b", 60) + ".example>\r\n",
 		"Subject: .hidden\r\nDate: nonsense\r\n", "Subject: \xff\r\n", "Subject: CON: a*b?c|d<e>f\"g\\h/i\r\n",
 	} {
 		name := fileName([]byte(head + "\r\nbody\r\n"))

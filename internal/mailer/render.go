@@ -90,7 +90,8 @@ func setAddresses(m *gomail.Msg, header string, as ...Address) {
 		case isASCII(a.Name) && !strings.Contains(a.Name, "=?"):
 			values[i] = quote(a.Name) + " " + values[i]
 		default:
-			values[i] = encodeWords(a.Name, " ") + " " + values[i]
+			// One word where one is enough: Python 3.11's email puts a space between two of them in an address.
+			values[i] = encodeWords(a.Name, 45, " ") + " " + values[i]
 		}
 	}
 	m.SetGenHeader(gomail.Header(header), values...)
@@ -132,7 +133,7 @@ func encodeHeader(s string) string {
 	if isPlain(s) {
 		return s
 	}
-	return encodeWords(s, " ")
+	return encodeWords(s, 36, " ")
 }
 
 func isPlain(s string) bool {
@@ -149,10 +150,10 @@ func isPlain(s string) bool {
 	return !strings.Contains(s, "=?")
 }
 
-// encodeWords cuts between characters, never within one. 36 bytes make a word
-// of 60: it stands on the header's first line, so that this one is never empty.
-func encodeWords(s, between string) string {
-	const most = 36
+// encodeWords cuts between characters, never within one, into words of so many
+// bytes. 36 bytes make a word of 60, which fits onto the first line behind the header's name, so that this line is never empty;
+// 45 bytes make the longest that RFC 2047 2 allows.
+func encodeWords(s string, most int, between string) string {
 	var b strings.Builder
 	for len(s) > 0 {
 		n := min(most, len(s))
@@ -177,7 +178,7 @@ func fileHeaders(f File) gomail.FileOption {
 	kind = mime.FormatMediaType(kind, params)
 	name, filename := `name="`+f.Name+`"`, `filename="`+f.Name+`"`
 	if !isPlainFileName(f.Name) {
-		name = `name="` + encodeWords(f.Name, "\r\n ") + `"`
+		name = `name="` + encodeWords(f.Name, 45, "\r\n ") + `"`
 		filename = `filename*=UTF-8''` + strings.ReplaceAll(url.QueryEscape(f.Name), "+", "%20")
 	}
 	return func(file *gomail.File) {
