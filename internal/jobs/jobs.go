@@ -2,11 +2,19 @@
 // words what bod itself says to people: summary, notices and the names of states.
 //
 // It promises that preparing has no effect and can be repeated: a job reads the
-// world and drafts; the ledger decides; the mailer delivers.
+// world and drafts; the ledger decides; the mailer delivers. What a letter lacks
+// is said and never filled in by guess, and nothing that a person or a file
+// brings in is ever run or read as anything but text.
 package jobs
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"bod/internal/calendar"
@@ -23,13 +31,25 @@ type Kind interface {
 }
 
 // Kinds are all kinds, in the manual's order: the one visible table.
-var Kinds = []Kind{}
+var Kinds = []Kind{send{}, summary{}}
 
 // ConfigKinds are Kinds as config.Load takes them.
-func ConfigKinds() []config.Kind { panic("contract") }
+func ConfigKinds() []config.Kind {
+	var out []config.Kind
+	for _, k := range Kinds {
+		out = append(out, k)
+	}
+	return out
+}
 
 // KindOf finds a kind by name.
-func KindOf(name string) (Kind, bool) { panic("contract") }
+func KindOf(name string) (Kind, bool) {
+	i := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name() == name })
+	if i < 0 {
+		return nil, false
+	}
+	return Kinds[i], true
+}
 
 // World is all that a kind may look at.
 type World struct {
@@ -65,36 +85,52 @@ type Draft struct {
 }
 
 // Digest is one hash over the inputs, for comparison with a sealed message's.
-func Digest(in []ledger.Input) string { panic("contract") }
-
-// Render makes the draft ready to be sealed: key, Message-ID, Date (the due moment, or now if that is later), bytes, envelope, confirmation, deadline.
-// With trial_to the envelope is one's own address and the letter shows whom it was for.
-func Render(w *World, d Draft) (ledger.NewMessage, error) { panic("contract") }
-
-// Notices returns every notice that ought to exist now, from the ledger alone: what is held, late, failed, missed, unknown, what waits, what asks for a confirmation, a paused queue.
-// Their keys are notice/<what>/<id>/<digest of what it tells>, so that each goes out once; the ledger drops those that it has.
-func Notices(ctx context.Context, c *config.Config, v *ledger.View, now time.Time) ([]ledger.NewMessage, error) {
-	panic("contract")
-}
-
-// Alarm words one notice to the admins about something that is not in the ledger: a jobs.toml that could not be read, a job that panicked.
-func Alarm(c *config.Config, now time.Time, what, id string, subject, text calendar.Text) (ledger.NewMessage, error) {
-	panic("contract")
+func Digest(in []ledger.Input) string {
+	lines := make([]string, 0, len(in))
+	for _, i := range in {
+		b, _ := json.Marshal([]string{i.Kind, i.Name, i.Hash}) // strings always marshal
+		lines = append(lines, string(b))
+	}
+	slices.Sort(lines)
+	return hash([]byte(strings.Join(lines, "\n")))
 }
 
 // Preview drafts and renders one occurrence without any effect. missing says what is not there yet.
 func Preview(ctx context.Context, w *World) (ms []ledger.NewMessage, missing []ledger.Reason, err error) {
-	panic("contract")
+	k, ok := KindOf(w.Job.Kind)
+	if !ok {
+		return nil, nil, fmt.Errorf("couldn't preview the job %s: there is no kind %s", w.Job.Name, w.Job.Kind)
+	}
+	p, err := k.Prepare(ctx, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range p.Drafts {
+		m, err := Render(w, d)
+		if err != nil {
+			return nil, nil, err
+		}
+		ms = append(ms, m)
+	}
+	return ms, p.Missing, nil
 }
 
-// MessageWords is the word for a message's state as mail, command and page say it: 確認待ち, 準備できています, 送信済み …
-func MessageWords(m ledger.Message, l calendar.Language) string { panic("contract") }
+// hash is SHA-256 in hex.
+func hash(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
 
-// DeliveryWords is the word for one delivery's state.
-func DeliveryWords(s ledger.State, l calendar.Language) string { panic("contract") }
+// input is one thing that a draft was made of.
+func input(kind, name string, b []byte) ledger.Input {
+	return ledger.Input{Kind: kind, Name: name, Hash: hash(b)}
+}
 
-// RunWords is the word for a run's state.
-func RunWords(r ledger.Run, l calendar.Language) string { panic("contract") }
-
-// SetDigest binds a confirmation to the messages of a run that a person saw: a hash over their numbers and bytes. Eight characters of it are shown.
-func SetDigest(ms []ledger.Message) string { panic("contract") }
+// inputOf is an input that is a value of ours.
+func inputOf(kind, name string, v any) (ledger.Input, error) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return ledger.Input{}, fmt.Errorf("couldn't hash the %s of %s: %w", kind, name, err)
+	}
+	return input(kind, name, b), nil
+}

@@ -1,0 +1,785 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/ledger"
+)
+
+// foldAfter is how many jobs that went well are listed; the rest is a number, so that the mail stays one screen.
+const foldAfter = 8
+
+// t is a sentence in the summary's language.
+func (e *edition) t(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(e.l) }
+
+// at is a moment as it is said in the summary.
+func (e *edition) at(t time.Time) string {
+	return relative(t.In(e.w.Config.Zone), e.w.Now.In(e.w.Config.Zone), e.l)
+}
+
+// deed is a run of which something was done since the last summary.
+type deed struct {
+	run     ledger.Run
+	title   string
+	at      time.Time
+	sent    int
+	all     int // messages of the run that count
+	amount  int64
+	priced  bool // every one of them has an amount
+	yes     []string
+	how     string // 手作業で済み, 見送り: where it is not the usual way
+	said    string
+	whole   bool
+	whose   []*config.Person
+	leftOut bool
+}
+
+// tally is what happened in a reader's span.
+type tally struct {
+	due   int // runs that were due
+	done  int
+	open  int // of the due ones, held or waiting for a person
+	deeds []deed
+	today bool // everything due was due on the summary's own day
+}
+
+// words words one reader's copy.
+func (e *edition) words(reader *config.Person) (subject, text string) {
+	since := e.since(reader.ID)
+	var tl tally
+	e.try("what was done", "完了したこと", func() (err error) {
+		tl, err = e.tally(reader, since)
+		return err
+	})
+	open := slices.Clone(e.open)
+	sort.SliceStable(open, func(i, j int) bool {
+		return e.concerns(open[i], reader) && !e.concerns(open[j], reader)
+	})
+
+	subject = e.subject(len(open), tl)
+	var b strings.Builder
+	section := func(s string) {
+		if s = strings.Trim(s, "\n"); s != "" {
+			b.WriteString(s + "\n\n")
+		}
+	}
+	section(e.greeting())
+	section(e.lost(reader, since) + e.troubles())
+	section(e.outcome(tl, open))
+	quiet := len(open) == 0
+	if !quiet {
+		section(e.needs(open, since, reader))
+	}
+	section(e.deeds(tl, quiet))
+	section(e.days(quiet))
+	e.try("this month", "今月ここまで", func() error {
+		s, err := e.month()
+		section(s)
+		return err
+	})
+	b.WriteString(e.foot(reader, since))
+	return subject, b.String()
+}
+
+// concerns reports whether a reader is one of those who have to act.
+func (e *edition) concerns(m matter, reader *config.Person) bool {
+	return slices.Contains(m.whose(e.w.Config), reader)
+}
+
+func (e *edition) subject(open int, tl tally) string {
+	done := 0
+	for _, d := range tl.deeds {
+		if d.whole && !d.leftOut {
+			done++
+		}
+	}
+	day := e.day.Short(e.l)
+	if e.l == calendar.English {
+		needs := "nothing needs you"
+		if open > 0 {
+			needs = plural(open, "matter needs", "matters need") + " a person"
+		}
+		return fmt.Sprintf("%s, %d done | %s, daily summary #%d", needs, done, day, e.number)
+	}
+	needs := "要対応なし"
+	if open > 0 {
+		needs = fmt.Sprintf("要対応%d件", open)
+	}
+	if done > 0 {
+		needs += fmt.Sprintf("・完了%d件", done)
+	}
+	return fmt.Sprintf("%s｜%s 本日のまとめ #%d", needs, day, e.number)
+}
+
+// plural is a count with its noun.
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// greeting names everybody who reads it, so that each knows who else knows.
+func (e *edition) greeting() string {
+	if len(e.readers) > 5 {
+		return e.t("各位", "All colleagues,")
+	}
+	s := names(e.readers, withSan, e.l)
+	if e.l == calendar.English {
+		return s + ","
+	}
+	return s
+}
+
+// lost says first which earlier summary may not have come: nobody sends it again, and what it said is in this one.
+func (e *edition) lost(reader *config.Person, since time.Time) string {
+	var out []string
+	for _, m := range e.history {
+		if m.State != ledger.StateUnknown && m.State != ledger.StateFailed || m.Sealed.Before(since) {
+			continue
+		}
+		r := e.records[m.Run]
+		which := fmt.Sprintf("#%d", r.Number)
+		if d, p := calendar.ParseDate(r.Day); p == nil {
+			which += e.t("（"+d.Short(e.l)+"）", " ("+d.Short(e.l)+")")
+		}
+		var who string
+		if p := e.w.Config.People[m.Part]; p != nil && p != reader {
+			who = withSan(p, e.l)
+		}
+		unknown := m.State == ledger.StateUnknown
+		switch {
+		case who == "" && unknown:
+			out = append(out, e.t(fmt.Sprintf("前回のまとめ %s が届いたか分かりません。\nその分も、このまとめに入れています。", which),
+				fmt.Sprintf("It is not known whether the summary %s reached you.\nWhat it said is in this one too.", which)))
+		case who == "":
+			out = append(out, e.t(fmt.Sprintf("前回のまとめ %s をお届けできませんでした。\nその分も、このまとめに入れています。", which),
+				fmt.Sprintf("The summary %s could not be sent to you.\nWhat it said is in this one too.", which)))
+		case unknown:
+			out = append(out, e.t(fmt.Sprintf("%sへのまとめ %s が届いたか分かりません。", who, which),
+				fmt.Sprintf("It is not known whether the summary %s reached %s.", which, who)))
+		default:
+			out = append(out, e.t(fmt.Sprintf("%sへのまとめ %s をお届けできませんでした。", who, which),
+				fmt.Sprintf("The summary %s could not be sent to %s.", which, who)))
+		}
+	}
+	return strings.Join(out, "\n")
+}
+
+// troubles says what this summary could not read.
+func (e *edition) troubles() string {
+	if len(e.oops) == 0 {
+		return ""
+	}
+	return "\n" + e.t("次のところは、記録を読めず、このまとめに入っていません："+strings.Join(e.oops, "、"),
+		"These parts are missing here, because the record could not be read: "+strings.Join(e.oops, ", "))
+}
+
+// outcome is the sentence that is enough for most days.
+func (e *edition) outcome(tl tally, open []matter) string {
+	span := e.t("本日の予定", "today's duties")
+	if !tl.today {
+		span = e.t("前回のまとめからの予定", "the duties since the last summary")
+	}
+	k := len(open)
+	nothing := e.t("対応していただくことはありません。", "Nothing needs you.")
+	rest := tl.due - tl.done
+	switch {
+	case k == 0 && tl.due == 0:
+		return e.t(span+"はありませんでした。\n", "There were no duties.\n") + nothing
+	case k == 0 && rest == 0:
+		return e.t(span+"は、すべて完了しました。\n", "All of "+span+" are done.\n") + nothing
+	case k == 0:
+		return e.t(fmt.Sprintf("%s%d件のうち%d件が完了しました。\n", span, tl.due, tl.done), fmt.Sprintf("%d of %d are done of %s.\n", tl.done, tl.due, span)) + nothing
+	case tl.due == 0:
+		return e.t(fmt.Sprintf("%sはありませんでした。\n対応をお願いしたいことが%d件あります。", span, k), fmt.Sprintf("There were no duties. %s you.", plural(k, "matter needs", "matters need")))
+	case rest == 0:
+		return e.t(fmt.Sprintf("%s%d件は、すべて完了しました。\nほかに、対応をお願いしたいことが%d件あります。", span, tl.due, k),
+			fmt.Sprintf("All of %s are done (%d).\nBesides, %s a person.", span, tl.due, plural(k, "matter needs", "matters need")))
+	case tl.open == rest && tl.done > 0:
+		return e.t(fmt.Sprintf("%s%d件のうち%d件が完了し、%d件を送らずに止めています。", span, tl.due, tl.done, rest),
+			fmt.Sprintf("Of %s (%d), %d are done and %d on hold.", span, tl.due, tl.done, rest))
+	case tl.open == rest:
+		return e.t(fmt.Sprintf("%s%d件を、送らずに止めています。", span, rest), fmt.Sprintf("Of %s, %d are on hold.", span, rest))
+	}
+	return e.t(fmt.Sprintf("%s%d件のうち%d件が完了しました。\n対応をお願いしたいことが%d件あります。", span, tl.due, tl.done, k),
+		fmt.Sprintf("Of %s (%d), %d are done.\n%s a person.", span, tl.due, tl.done, plural(k, "matter needs", "matters need")))
+}
+
+// needs lists what needs a person: in full the first time, one line with its age afterwards.
+func (e *edition) needs(open []matter, since time.Time, reader *config.Person) string {
+	var b strings.Builder
+	b.WriteString(e.t(fmt.Sprintf("■ 要対応 %d件\n", len(open)), fmt.Sprintf("■ Needs a person: %d\n", len(open))))
+	old, hadOne := e.known(reader.ID)
+	for i, m := range open {
+		b.WriteString("\n" + e.item(i+1, m, func() (days int, told bool) {
+			if !hadOne {
+				return 0, false
+			}
+			t, told := e.records[old.Run].Told[m.what+"/"+m.id()]
+			if !told || t.Digest != m.digest() {
+				return 0, false
+			}
+			return e.age(t.First), true
+		}))
+	}
+	return b.String()
+}
+
+// age is the number of business days on which a matter was open, the first included: 2 on the second day.
+func (e *edition) age(first string) int {
+	d, p := calendar.ParseDate(first)
+	if p != nil {
+		return 2
+	}
+	n := 1
+	for d.Before(e.day) && n < 400 {
+		d = d.AddDays(1)
+		if e.w.Job.Days.IsOpen(d) || d == e.day {
+			n++
+		}
+	}
+	return max(n, 2)
+}
+
+// item words one matter. Whatever goes wrong in wording it costs that item only its words, never the summary.
+func (e *edition) item(n int, m matter, told func() (int, bool)) (s string) {
+	defer func() {
+		if p := recover(); p != nil {
+			s = e.t(fmt.Sprintf("%d. 番号 %s：内容を文にできませんでした。記録で確かめてください。\n", n, m.number()),
+				fmt.Sprintf("%d. Number %s: it could not be put into words; look it up in the record.\n", n, m.number()))
+		}
+	}()
+	head := fmt.Sprintf("%d. %s", n, e.heading(m))
+	days, again := told()
+	if again {
+		head += e.t(fmt.Sprintf("（%d日目）", days), fmt.Sprintf(" (day %d)", days))
+	}
+	if sum, ok := m.amount(); ok {
+		head += e.t("　", "  ") + yen(sum, e.l)
+	}
+	who := e.t("→ ", "-> ") + names(m.whose(e.w.Config), withSan, e.l)
+	if limit, ok := m.limit(e.w.Now); ok {
+		who += e.t("／"+e.at(limit)+"まで", ", by "+e.at(limit))
+	} else if m.what != whatMissed && m.what != whatPaused {
+		who += e.t("／あすまでに", ", by tomorrow")
+	}
+	number := ""
+	if m.number() != "" {
+		number = e.t("番号 ", "Number ") + m.number()
+	}
+	indent := e.t("　 ", "   ")
+	if again {
+		line := head + e.t("　", "  ") + who
+		if textWidth(line, true) > columns {
+			line = head + "\n" + indent + who
+		}
+		if number != "" {
+			line += "\n" + indent + number
+		}
+		return line + "\n"
+	}
+	line := head + e.t("　", "  ") + who
+	if textWidth(line, true) > columns {
+		line = head + "\n" + indent + who
+	}
+	lines := []string{line, indent + m.state(e.l)}
+	for _, s := range m.seen(e.l) {
+		lines = append(lines, indent+e.t("　", "  ")+s)
+	}
+	todo := m.todo(e.l)
+	if len(todo) == 1 {
+		lines = append(lines, indent+e.t("お願い：", "Please ")+stop(todo[0], e.l))
+	} else if len(todo) > 1 {
+		lines = append(lines, indent+e.t("次のことをお願いします。", "Please:"))
+		for _, s := range todo {
+			lines = append(lines, indent+e.t("　・", "  - ")+stop(s, e.l))
+		}
+	}
+	if s := m.byItself(e.w.Now, e.l, e.at); s != "" {
+		lines = append(lines, indent+s)
+	}
+	if number != "" {
+		lines = append(lines, indent+number)
+	}
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// stop ends a sentence that was handed in without its end.
+func stop(s string, l calendar.Language) string {
+	if l == calendar.English {
+		if strings.HasSuffix(s, ".") || strings.HasSuffix(s, "?") {
+			return s
+		}
+		return s + "."
+	}
+	if strings.HasSuffix(s, "。") || strings.HasSuffix(s, "？") {
+		return s
+	}
+	return s + "。"
+}
+
+// heading is what a matter is about: the run, and whom it is for where that is not all of it.
+func (e *edition) heading(m matter) string {
+	if m.what == whatPaused {
+		return e.t("送信の全体", "All mail")
+	}
+	s := m.title
+	if n := len(m.messages); n > 0 {
+		first := m.messages[0].Addressee
+		switch {
+		case first == "" || strings.Contains(s, bareName(first)):
+		case n == 1:
+			s += e.t("（"+first+"）", " ("+first+")")
+		default:
+			s += e.t(fmt.Sprintf("（%sなど%d通）", first, n), fmt.Sprintf(" (%s and %d more)", first, n-1))
+		}
+	}
+	return s
+}
+
+// bareName is an addressee without 様 or さん, for seeing whether a title names it already.
+func bareName(s string) string {
+	bare, _ := honored(s)
+	return bare
+}
+
+// tally reads what happened since the reader's last summary.
+func (e *edition) tally(reader *config.Person, since time.Time) (tally, error) {
+	v := e.w.Ledger
+	tl := tally{today: true}
+	if v == nil {
+		return tl, nil
+	}
+	now := e.w.Now
+	byRun := map[int64]*deed{}
+	of := func(r ledger.Run) *deed {
+		d := byRun[r.ID]
+		if d == nil {
+			m := matter{run: r}
+			m.ofJob(e.w.Config, v)
+			d = &deed{run: r, title: m.title, said: clean(r.Said), priced: true, whose: m.owners, at: r.Changed}
+			byRun[r.ID] = d
+		}
+		return d
+	}
+	mine := func(job string) bool { return job == e.w.Identity }
+	due := map[int64]bool{}
+	for r, err := range v.Runs(ledger.RunQuery{DueFrom: since, DueUntil: now.Add(time.Microsecond)}) {
+		if err != nil {
+			return tl, err
+		}
+		if !mine(r.Job) && r.State != ledger.RunSkipped {
+			due[r.ID] = true
+			if calendar.DateOf(r.Due.In(e.w.Config.Zone)) != e.day {
+				tl.today = false
+			}
+		}
+	}
+	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunDone, ledger.RunSkipped}, ChangedFrom: since}) {
+		if err != nil {
+			return tl, err
+		}
+		if mine(r.Job) {
+			continue
+		}
+		d := of(r)
+		d.whole = true
+		if r.State == ledger.RunSkipped {
+			d.how, d.leftOut = RunWords(r, e.l), true
+			if len(r.Reasons) > 0 {
+				d.said = clean(r.Reasons[len(r.Reasons)-1].Text)
+			}
+			continue
+		}
+		due[r.ID] = true
+		tl.done++
+	}
+	for m, err := range v.Messages(ledger.MessageQuery{Class: ledger.ClassLetter, ChangedFrom: since}) {
+		if err != nil {
+			return tl, err
+		}
+		at, ended := endedAt(m)
+		if !ended || at.Before(since) || m.Run == 0 {
+			continue
+		}
+		r, err := v.Run(m.Run)
+		if err != nil {
+			return tl, err
+		}
+		if r.State == ledger.RunSkipped || r.State == ledger.RunMissed {
+			continue
+		}
+		d := of(r)
+		if d.sent == 0 || at.After(d.at) {
+			d.at = at
+		}
+		d.sent++
+		switch {
+		case m.Amount == nil:
+			d.priced = false
+		default:
+			d.amount += *m.Amount
+		}
+		if m.State != ledger.StateSent {
+			d.how = DeliveryWords(m.State, e.l)
+		}
+		if err := e.decided(d, m); err != nil {
+			return tl, err
+		}
+	}
+	for id, d := range byRun {
+		if d.leftOut || d.sent == 0 {
+			continue
+		}
+		for m, err := range v.Messages(ledger.MessageQuery{Run: id}) {
+			if err != nil {
+				return tl, err
+			}
+			if m.State != ledger.StateReplaced && m.State != ledger.StateRejected {
+				d.all++
+			}
+		}
+	}
+	tl.due = len(due)
+	waits := map[int64]bool{}
+	for _, m := range e.open {
+		if due[m.run.ID] && slices.Contains([]string{whatConfirm, whatCheck, whatPerson, whatGone, whatRestored, whatLate, whatWaiting}, m.what) {
+			waits[m.run.ID] = true
+		}
+	}
+	tl.open = len(waits)
+	for _, d := range byRun {
+		tl.deeds = append(tl.deeds, *d)
+	}
+	sort.Slice(tl.deeds, func(i, j int) bool {
+		a, b := tl.deeds[i], tl.deeds[j]
+		if x, y := slices.Contains(a.whose, reader), slices.Contains(b.whose, reader); x != y {
+			return x
+		}
+		if !a.at.Equal(b.at) {
+			return a.at.Before(b.at)
+		}
+		return a.run.ID < b.run.ID
+	})
+	return tl, nil
+}
+
+// endedAt is when the last of a message's deliveries ended; ended is false while one is open, and for what was
+// replaced or called off.
+func endedAt(m ledger.Message) (at time.Time, ended bool) {
+	if m.State != ledger.StateSent && m.State != ledger.StateWritten && m.State != ledger.StateByHand {
+		return at, false
+	}
+	for _, d := range m.Deliveries {
+		if d.Changed.After(at) {
+			at = d.Changed
+		}
+	}
+	return at, true
+}
+
+// decided notes who said yes, and when.
+func (e *edition) decided(d *deed, m ledger.Message) error {
+	if len(m.Confirmed) == 0 {
+		return nil
+	}
+	ds, err := e.w.Ledger.Decisions(m.ID)
+	if err != nil {
+		return err
+	}
+	for _, x := range ds {
+		p := e.w.Config.People[x.Person]
+		if !x.Yes || p == nil {
+			continue
+		}
+		at := x.At.In(e.w.Config.Zone)
+		when := strings.TrimSpace(clockOf(at))
+		if calendar.DateOf(at) != calendar.DateOf(d.at.In(e.w.Config.Zone)) {
+			when = shortMoment(at, e.l)
+		}
+		if s := withSan(p, e.l) + " " + when; !slices.ContainsFunc(d.yes, func(y string) bool { return strings.HasPrefix(y, withSan(p, e.l)) }) {
+			d.yes = append(d.yes, s)
+		}
+	}
+	return nil
+}
+
+// deeds lists what was done, one line a job.
+func (e *edition) deeds(tl tally, quiet bool) string {
+	if len(tl.deeds) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	whole := 0
+	for _, d := range tl.deeds {
+		if d.whole && !d.leftOut {
+			whole++
+		}
+	}
+	if !quiet {
+		b.WriteString(e.t(fmt.Sprintf("■ 完了 %d件\n", whole), fmt.Sprintf("■ Done: %d\n", whole)))
+	}
+	for i, d := range tl.deeds {
+		if i == foldAfter && len(tl.deeds) > foldAfter {
+			b.WriteString(e.t(fmt.Sprintf("ほか%d件も完了\n", len(tl.deeds)-i), fmt.Sprintf("and %d more\n", len(tl.deeds)-i)))
+			break
+		}
+		b.WriteString(e.deed(d))
+	}
+	return b.String()
+}
+
+// deed words one line of what was done.
+func (e *edition) deed(d deed) string {
+	at := d.at.In(e.w.Config.Zone)
+	when := clockOf(at)
+	if calendar.DateOf(at) != e.day {
+		when = shortMoment(at, e.l)
+	}
+	s := e.t("・", "- ") + when + " " + d.title
+	if d.priced && d.sent > 0 {
+		s += e.t("　", "  ") + yen(d.amount, e.l)
+	} else if d.said != "" {
+		s += e.t("　", "  ") + d.said
+	}
+	var notes []string
+	switch {
+	case d.all > d.sent:
+		notes = append(notes, e.t(fmt.Sprintf("%d通のうち%d通", d.all, d.sent), fmt.Sprintf("%d of %d messages", d.sent, d.all)))
+	case d.sent > 1:
+		notes = append(notes, e.t(fmt.Sprintf("%d通", d.sent), fmt.Sprintf("%d messages", d.sent)))
+	}
+	if d.how != "" {
+		notes = append(notes, d.how)
+	}
+	if len(d.yes) > 0 {
+		notes = append(notes, e.t("確認：", "confirmed: ")+strings.Join(d.yes, e.t("、", ", ")))
+	}
+	if due := d.run.Due.In(e.w.Config.Zone); !d.leftOut && calendar.DateOf(due).Before(calendar.DateOf(at)) {
+		notes = append(notes, e.t(calendar.DateOf(due).Short(e.l)+"の分", "due "+calendar.DateOf(due).Short(e.l)))
+	}
+	if len(notes) > 0 {
+		s += e.t("（"+strings.Join(notes, "、")+"）", " ("+strings.Join(notes, ", ")+")")
+	}
+	return s + "\n"
+}
+
+// days says what comes: the next business day line by line, later only what is not there yet.
+func (e *edition) days(quiet bool) string {
+	zone := e.w.Config.Zone
+	today := calendar.DateOf(e.w.Now.In(zone))
+	var near, far []coming
+	bad := 0
+	for _, x := range e.ahead {
+		if d := calendar.DateOf(x.due.In(zone)); !e.next.Before(d) {
+			near = append(near, x)
+			if len(x.missing) > 0 || x.word != "" {
+				bad++
+			}
+		} else if len(x.missing) > 0 {
+			far = append(far, x)
+		}
+	}
+	name := e.t("あす ", "Tomorrow, ")
+	if e.next != today.AddDays(1) {
+		name = e.t("次の営業日 ", "Next business day, ")
+	}
+	name += e.next.Short(e.l)
+	var b strings.Builder
+	switch {
+	case len(near) == 0 && quiet:
+		b.WriteString(e.t(name+"　予定はありません\n", name+": nothing planned\n"))
+	case len(near) == 0:
+		b.WriteString(e.t("■ "+name+"　予定はありません\n", "■ "+name+": nothing planned\n"))
+	case quiet && bad == 0:
+		b.WriteString(e.t(fmt.Sprintf("%s　%d件、準備できています\n", name, len(near)), fmt.Sprintf("%s: %d, ready\n", name, len(near))))
+	default:
+		b.WriteString(e.t(fmt.Sprintf("■ %s　%d件\n", name, len(near)), fmt.Sprintf("■ %s: %d\n", name, len(near))))
+		for _, x := range near {
+			b.WriteString(e.soon(x))
+		}
+	}
+	if len(far) > 0 {
+		if quiet && bad == 0 {
+			b.WriteString(e.t("まだそろっていないもの\n", "Not there yet\n"))
+		} else {
+			b.WriteString(e.t("■ まだそろっていないもの\n", "■ Not there yet\n"))
+		}
+	}
+	for i, x := range far {
+		if i == foldAfter {
+			b.WriteString(e.t(fmt.Sprintf("ほか%d件\n", len(far)-i), fmt.Sprintf("and %d more\n", len(far)-i)))
+			break
+		}
+		b.WriteString(e.t("・", "- ") + calendar.DateOf(x.due.In(zone)).Short(e.l) + " " + x.title + "\n")
+		b.WriteString(e.lacks(x))
+	}
+	return b.String()
+}
+
+// soon is one line of the next business day.
+func (e *edition) soon(x coming) string {
+	due := x.due.In(e.w.Config.Zone)
+	when := clockOf(due)
+	if calendar.DateOf(due) != e.next {
+		when = shortMoment(due, e.l)
+	}
+	word := x.word
+	switch {
+	case len(x.missing) > 0:
+		word = e.t("まだそろっていません", "not there yet")
+	case word == "":
+		word = e.t("準備できています", "ready")
+	}
+	const title = 38
+	s := e.t("・", "- ") + when + " "
+	if textWidth(x.title, true) <= title {
+		s += pad(x.title, title) + e.t("　", "  ") + word
+	} else {
+		s += x.title + e.t("　", "  ") + word
+	}
+	if e.l == calendar.English {
+		s = "- " + when + " " + x.title + ": " + word
+	}
+	return s + "\n" + e.lacks(x)
+}
+
+// lacks lists what a coming occurrence lacks.
+func (e *edition) lacks(x coming) string {
+	var b strings.Builder
+	for i, r := range x.missing {
+		if i == 3 {
+			b.WriteString(e.t(fmt.Sprintf("　　ほか%d件\n", len(x.missing)-i), fmt.Sprintf("    and %d more\n", len(x.missing)-i)))
+			break
+		}
+		b.WriteString(e.t("　　", "    ") + clean(r.Text) + "\n")
+	}
+	return b.String()
+}
+
+// month is what went out this month, so that a quiet day still says that the office runs.
+func (e *edition) month() (string, error) {
+	v := e.w.Ledger
+	if v == nil {
+		return "", nil
+	}
+	zone := e.w.Config.Zone
+	first := calendar.Date{Year: e.day.Year, Month: e.day.Month, Day: 1}.At(calendar.Clock{}, zone)
+	n, onDay, written := 0, 0, 0
+	sum, priced := int64(0), true
+	for m, err := range v.Messages(ledger.MessageQuery{Class: ledger.ClassLetter, States: []ledger.State{ledger.StateSent, ledger.StateWritten, ledger.StateByHand}, ChangedFrom: first}) {
+		if err != nil {
+			return "", err
+		}
+		at, ended := endedAt(m)
+		if !ended || at.Before(first) {
+			continue
+		}
+		n++
+		if m.State == ledger.StateWritten {
+			written++
+		}
+		if !calendar.DateOf(m.NotBefore.In(zone)).Before(calendar.DateOf(at.In(zone))) {
+			onDay++
+		}
+		if m.Amount == nil {
+			priced = false
+		} else {
+			sum += *m.Amount
+		}
+	}
+	if n == 0 {
+		return "", nil
+	}
+	ja, en := fmt.Sprintf("%d通", n), plural(n, "message", "messages")
+	if priced {
+		ja, en = ja+" "+yen(sum, e.l), en+", "+yen(sum, e.l)
+	}
+	verbJA, verbEN := "送付", "sent"
+	if written == n {
+		verbJA, verbEN = "試しに書き出し", "written as a trial"
+	}
+	if onDay == n {
+		return e.t(fmt.Sprintf("今月ここまで：%sを予定日どおりに%s\n", ja, verbJA), fmt.Sprintf("This month so far: %s, all %s on their day\n", en, verbEN)), nil
+	}
+	return e.t(fmt.Sprintf("今月ここまで：%sを%s（うち%d通は予定日のあと）\n", ja, verbJA, n-onDay),
+		fmt.Sprintf("This month so far: %s %s (%d after their day)\n", en, verbEN, n-onDay)), nil
+}
+
+// foot says whether the rules changed, which summary came before, and the chain's head: a record that was changed
+// afterwards no longer leads to it.
+func (e *edition) foot(reader *config.Person, since time.Time) string {
+	changed := e.t("予定の変更：なし", "Changes to the rules: none")
+	previous := e.t("前回：なし（はじめてのまとめです）", "before it: none, this is the first")
+	head := ""
+	first := len(e.history) == 0
+	e.try("the changes to the rules", "予定の変更", func() error {
+		if e.w.Ledger == nil || first {
+			return nil
+		}
+		what, err := e.changes(since)
+		if len(what) > 0 {
+			list := strings.Join(what[:min(3, len(what))], e.t("、", ", "))
+			if len(what) > 3 {
+				list += e.t(fmt.Sprintf("ほか%d件", len(what)-3), fmt.Sprintf(" and %d more", len(what)-3))
+			}
+			changed = e.t("予定の変更：あり（"+list+"）", "Changes to the rules: "+list)
+		}
+		return err
+	})
+	for _, m := range e.history {
+		if m.Part != reader.ID {
+			continue
+		}
+		r := e.records[m.Run]
+		previous = e.t("前回 ", "before it: ") + fmt.Sprintf("#%d", r.Number)
+		if d, p := calendar.ParseDate(r.Day); p == nil {
+			previous += " " + d.Short(e.l)
+		}
+		break
+	}
+	e.try("the record's head", "記録の照合値", func() error {
+		if e.w.Ledger == nil {
+			return nil
+		}
+		_, h, _, err := e.w.Ledger.Head()
+		if len(h) >= 16 {
+			head = "\n" + e.t("記録の照合値 ", "Check value of the record ") + h[0:4] + "-" + h[4:8] + "-" + h[8:12] + "-" + h[12:16]
+		}
+		return err
+	})
+	line := changed + e.t("　", "; ") + previous
+	if textWidth(line, true) > columns {
+		line = changed + "\n" + previous
+	}
+	return "--\n" + line + head + "\n"
+}
+
+// changes names the jobs whose rule changed, came or went since then.
+func (e *edition) changes(since time.Time) ([]string, error) {
+	var out []string
+	for j, err := range e.w.Ledger.Jobs() {
+		if err != nil {
+			return out, err
+		}
+		if !j.Changed.After(since) && !j.Seen.After(since) {
+			continue
+		}
+		title := jobTitle(jobOf(e.w.Config, e.w.Ledger, j.Name), j.Current)
+		switch {
+		case j.Gone:
+			title += e.t("：終了", " ended")
+		case j.Seen.After(since):
+			title += e.t("：追加", " added")
+		}
+		out = append(out, title)
+	}
+	return out, nil
+}

@@ -1,0 +1,557 @@
+package jobs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/ledger"
+)
+
+// what a matter is about. The names stand in the keys of notices, so they never change.
+const (
+	whatConfirm  = "confirm"
+	whatCheck    = "check"
+	whatPerson   = "person"
+	whatGone     = "gone"
+	whatRestored = "restored"
+	whatLate     = "late"
+	whatFailed   = "failed"
+	whatUnknown  = "unknown"
+	whatWaiting  = "waiting"
+	whatBroken   = "broken" // a run that failed before anything was drafted
+	whatMissed   = "missed"
+	whatPaused   = "paused" // the whole queue: a flag
+)
+
+// matter is one thing that needs a person, found in the ledger alone: the notice of the moment and the item in the
+// evening's summary are worded from the same matter, so that they never contradict each other.
+type matter struct {
+	what     string
+	run      ledger.Run       // zero for a flag
+	messages []ledger.Message // those of the run that it is about
+	flag     ledger.Flag
+	job      *config.Job // nil when it is not in jobs.toml any more
+	title    string      // as a person calls it, with the period
+	owners   []*config.Person
+	since    time.Time
+	summary  bool // about a summary, not a letter
+}
+
+// id is the matter's name over days: the run and what it is about.
+func (m matter) id() string {
+	switch {
+	case m.what == whatPaused:
+		return m.flag.Name
+	case m.summary && len(m.messages) > 0:
+		return m.messages[0].Number
+	}
+	return m.run.Number
+}
+
+// facts are what the matter tells: when they change, it is told anew. No moment of telling is in them, and nothing
+// that passes by itself.
+func (m matter) facts() []string {
+	out := []string{m.what, m.id()}
+	switch m.what {
+	case whatPaused:
+		return append(out, fmt.Sprint(m.flag.Since.UnixMicro()))
+	case whatWaiting, whatBroken, whatMissed:
+		for _, r := range lasting(m.run.Reasons) {
+			out = append(out, r.Code, r.Text)
+		}
+		out = append(out, fmt.Sprint(m.run.Generation))
+	case whatConfirm:
+		out = append(out, SetDigest(m.messages))
+	}
+	for _, x := range m.messages {
+		out = append(out, x.Number)
+		for _, h := range x.Holds {
+			if h.Reason != ledger.NotDue && h.Reason != ledger.Confirmation {
+				out = append(out, string(h.Reason), h.Text)
+			}
+		}
+		if m.what == whatFailed || m.what == whatUnknown {
+			for _, d := range x.Deliveries {
+				if d.State == ledger.StateFailed || d.State == ledger.StateUnknown {
+					// A second attempt that fails the same way is news: the person who retried wants to know.
+					out = append(out, d.Mail, string(d.State), fmt.Sprint(d.Attempts))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// digest is one hash over the facts.
+func (m matter) digest() string { return hash([]byte(strings.Join(m.facts(), "\x00"))) }
+
+// lasting are the reasons that do not pass by themselves within moments.
+func lasting(rs []ledger.Reason) []ledger.Reason {
+	var out []ledger.Reason
+	for _, r := range rs {
+		if r.Code != codeGrowing {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// matters finds everything that needs a person now. since is from when on missed runs are told: they have ended, so
+// they are told once. What can't be read is left out and returned as an error beside the rest.
+func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error) {
+	var out []matter
+	var errs []error
+	runs := map[int64]ledger.Run{}
+	runOf := func(id int64) (ledger.Run, error) {
+		if r, ok := runs[id]; ok {
+			return r, nil
+		}
+		r, err := v.Run(id)
+		if err == nil {
+			runs[id] = r
+		}
+		return r, err
+	}
+
+	flags, err := v.Flags()
+	errs = append(errs, err)
+	for _, f := range flags {
+		out = append(out, matter{what: whatPaused, flag: f, owners: c.Admin, since: f.Since})
+	}
+
+	groups := map[string]*matter{}
+	add := func(m ledger.Message, what string, since time.Time) error {
+		r, err := runOf(m.Run)
+		if err != nil {
+			return fmt.Errorf("couldn't read the run of the message %s: %w", m.Number, err)
+		}
+		key := fmt.Sprintf("%d/%s", m.Run, what)
+		if m.Class == ledger.ClassSummary {
+			key += "/" + m.Number
+		}
+		g := groups[key]
+		if g == nil {
+			g = &matter{what: what, run: r, since: since, summary: m.Class == ledger.ClassSummary}
+			g.ofJob(c, v)
+			groups[key] = g
+		}
+		g.messages = append(g.messages, m)
+		if since.Before(g.since) {
+			g.since = since
+		}
+		return nil
+	}
+	for m, err := range v.Messages(ledger.MessageQuery{States: []ledger.State{ledger.StateHeld, ledger.StateFailed, ledger.StateUnknown}}) {
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		if m.Class == ledger.ClassNotice {
+			continue // never a notice about a notice
+		}
+		for _, s := range []struct {
+			state ledger.State
+			what  string
+		}{{ledger.StateUnknown, whatUnknown}, {ledger.StateFailed, whatFailed}} {
+			if at, some := deliveriesIn(m, s.state); some {
+				errs = append(errs, add(m, s.what, at))
+			}
+		}
+		if what, at, held := heldFor(m); held {
+			errs = append(errs, add(m, what, at))
+		}
+		if m.Class == ledger.ClassLetter && m.State == ledger.StateHeld && len(m.Confirmed) < m.ConfirmCount {
+			errs = append(errs, add(m, whatConfirm, m.Sealed))
+		}
+	}
+	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunWaiting, ledger.RunFailed}}) {
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		what := whatWaiting
+		if r.State == ledger.RunFailed {
+			if _, told := groups[fmt.Sprintf("%d/%s", r.ID, whatFailed)]; told {
+				continue // its messages say what failed
+			}
+			what = whatBroken
+		}
+		if what == whatWaiting && len(lasting(r.Reasons)) == 0 {
+			continue
+		}
+		m := &matter{what: what, run: r, since: r.Changed}
+		m.ofJob(c, v)
+		groups[fmt.Sprintf("%d/%s", r.ID, what)] = m
+	}
+	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunMissed}, ChangedFrom: since}) {
+		if err != nil {
+			errs = append(errs, err)
+			break
+		}
+		m := &matter{what: whatMissed, run: r, since: r.Changed}
+		m.ofJob(c, v)
+		groups[fmt.Sprintf("%d/%s", r.ID, whatMissed)] = m
+	}
+	for _, key := range sortedKeys(groups) {
+		out = append(out, *groups[key])
+	}
+	// What is closest to being too late comes first.
+	sort.SliceStable(out, func(i, j int) bool {
+		if (out[i].what == whatPaused) != (out[j].what == whatPaused) {
+			return out[i].what == whatPaused
+		}
+		return out[i].run.Due.Before(out[j].run.Due)
+	})
+	return out, errors.Join(errs...)
+}
+
+func sortedKeys(m map[string]*matter) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// deliveriesIn reports whether some delivery is in a state, and since when.
+func deliveriesIn(m ledger.Message, s ledger.State) (since time.Time, some bool) {
+	for _, d := range m.Deliveries {
+		if d.State == s && (!some || d.Changed.Before(since)) {
+			since, some = d.Changed, true
+		}
+	}
+	return since, some
+}
+
+// heldFor is the reason that a person has to decide about, the gravest first. Waiting for its day or for a
+// confirmation is none of these.
+func heldFor(m ledger.Message) (what string, since time.Time, held bool) {
+	if _, some := deliveriesIn(m, ledger.StateHeld); !some {
+		return "", time.Time{}, false
+	}
+	for _, r := range []struct {
+		reason ledger.HoldReason
+		what   string
+	}{{ledger.Restored, whatRestored}, {ledger.Gone, whatGone}, {ledger.Check, whatCheck}, {ledger.Late, whatLate}, {ledger.Person, whatPerson}} {
+		for _, h := range m.Holds {
+			if h.Reason == r.reason {
+				return r.what, h.Since, true
+			}
+		}
+	}
+	return "", time.Time{}, false
+}
+
+// ofJob fills in what jobs.toml says of the run's job.
+func (m *matter) ofJob(c *config.Config, v *ledger.View) {
+	m.job = jobOf(c, v, m.run.Job)
+	m.owners = c.Admin
+	if m.job != nil {
+		m.owners = m.job.Owners(c)
+	}
+	m.title = runTitle(c, m.job, m.run)
+}
+
+// jobOf finds a job of jobs.toml by the identity that the ledger knows it by.
+func jobOf(c *config.Config, v *ledger.View, identity string) *config.Job {
+	name := identity
+	if v != nil {
+		if j, err := v.Job(identity); err == nil && j.Current != "" {
+			name = j.Current
+		}
+	}
+	return c.Job(name)
+}
+
+// jobTitle is what a person calls the job.
+func jobTitle(j *config.Job, identity string) string {
+	if j != nil && j.Title != "" {
+		return clean(j.Title)
+	}
+	return clean(identity)
+}
+
+// runTitle is a job's title with what the run is about: アクメ商事 ホスティング請求書 11月分.
+func runTitle(c *config.Config, j *config.Job, r ledger.Run) string {
+	title := jobTitle(j, r.Job)
+	if j == nil || j.When == nil {
+		return strings.TrimSpace(title + " " + r.Period)
+	}
+	about := j.When.About(j.About, occurrenceOf(j, r))
+	if about.Shape == calendar.ByDate || about.Shape == calendar.ByMinute {
+		return title
+	}
+	return strings.TrimSpace(title + " " + shortAbout(about, c.Language))
+}
+
+// occurrenceOf is what the rule says of the run's period.
+func occurrenceOf(j *config.Job, r ledger.Run) calendar.Occurrence {
+	o, ok := j.When.Of(r.Period)
+	if !ok {
+		o = calendar.Occurrence{Period: r.Period, Nominal: r.Nominal}
+	}
+	o.Due = r.Due
+	return o
+}
+
+// shortAbout is 「11月分」; a quarter or a year is said in full.
+func shortAbout(a calendar.About, l calendar.Language) string {
+	if a.Shape != calendar.ByMonth || a.First.IsZero() {
+		return aboutOf(a, l)
+	}
+	if l == calendar.English {
+		return a.First.Month.String()
+	}
+	return fmt.Sprintf("%d月分", int(a.First.Month))
+}
+
+// limit is the moment until which somebody has to act: the due moment, or where that has passed the end of the time
+// in which the run may still be done. ok is false where there is none.
+func (m matter) limit(now time.Time) (t time.Time, ok bool) {
+	if m.what == whatPaused || m.run.ID == 0 || m.what == whatMissed || m.summary {
+		return time.Time{}, false
+	}
+	if m.run.Due.After(now) {
+		return m.run.Due, true
+	}
+	if m.job == nil {
+		return time.Time{}, false
+	}
+	t = m.job.LateUntil.After(m.run.Due, m.job.Days)
+	return t, t.After(now)
+}
+
+// whose are the people who have to act: those who may confirm for a confirmation, else the owners.
+func (m matter) whose(c *config.Config) []*config.Person {
+	if m.what != whatConfirm {
+		return m.owners
+	}
+	var out []*config.Person
+	for _, x := range m.messages {
+		for _, p := range people(c, x.ConfirmBy) {
+			if !slices.Contains(x.Confirmed, p.ID) && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return m.owners // nobody who may confirm is left in jobs.toml: the owner has to know
+	}
+	return out
+}
+
+// state is the first sentence: what is the case.
+func (m matter) state(l calendar.Language) string {
+	n := len(m.messages)
+	t := calendar.Text{}
+	switch m.what {
+	case whatConfirm:
+		t = calendar.Text{JA: "確認を待っています。確認がすむまで送りません。", EN: "It waits for a confirmation and is not sent before."}
+	case whatCheck, whatPerson, whatGone, whatRestored:
+		t = calendar.Text{JA: "送らずに止めています。", EN: "It is on hold and has not been sent."}
+	case whatLate:
+		t = calendar.Text{JA: "予定の時刻を過ぎたので、送らずに止めています。", EN: "Its time has passed, so it is on hold and has not been sent."}
+	case whatFailed:
+		t = calendar.Text{JA: "送れませんでした。", EN: "It could not be sent."}
+	case whatUnknown:
+		t = calendar.Text{JA: "届いたか分かりません。自動では送り直しません。", EN: "It is not known whether it arrived. It is not sent again by itself."}
+	case whatWaiting:
+		t = calendar.Text{JA: "まだ送っていません。", EN: "It has not been sent yet."}
+	case whatBroken:
+		t = calendar.Text{JA: "準備ができませんでした。", EN: "It could not be prepared."}
+	case whatMissed:
+		t = calendar.Text{JA: "実施できませんでした。", EN: "It was not done in time."}
+	case whatPaused:
+		return m.paused(l)
+	}
+	s := t.In(l)
+	if n > 1 {
+		s += calendar.Text{JA: fmt.Sprintf("（%d通）", n), EN: fmt.Sprintf(" (%d messages)", n)}.In(l)
+	}
+	return s
+}
+
+// paused says which flag pauses everything.
+func (m matter) paused(l calendar.Language) string {
+	switch m.flag.Name {
+	case "session":
+		return calendar.Text{JA: "メールサーバーにつながらないため、すべての送信を止めています。", EN: "The mail server refuses us, so nothing is being sent."}.In(l)
+	case "clock":
+		return calendar.Text{JA: "時計が記録より前に戻っているため、すべての送信を止めています。", EN: "The clock is before the last entry of the record, so nothing is being sent."}.In(l)
+	case "restored":
+		return calendar.Text{JA: "記録が控えから戻されたため、すべての送信を止めています。", EN: "The record was restored from a copy, so nothing is being sent."}.In(l)
+	case "disk":
+		return calendar.Text{JA: "記録を書き込めないため、すべての送信を止めています。", EN: "The record can't be written, so nothing is being sent."}.In(l)
+	}
+	return calendar.Text{JA: "すべての送信を止めています。", EN: "Nothing is being sent."}.In(l)
+}
+
+// seen are what was found, one line each: the missing file, the server's answer, a person's word.
+func (m matter) seen(l calendar.Language) []string {
+	var out []string
+	add := func(s string) {
+		if s = strings.TrimSpace(clean(s)); s != "" && !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	switch m.what {
+	case whatPaused:
+		add(m.flag.Text)
+	case whatWaiting:
+		for _, r := range lasting(m.run.Reasons) {
+			add(r.Text)
+		}
+	case whatBroken, whatMissed:
+		for _, r := range m.run.Reasons {
+			add(r.Text)
+		}
+	case whatUnknown, whatFailed:
+		for _, x := range m.messages {
+			for _, d := range x.Deliveries {
+				if d.State == ledger.StateUnknown && m.what == whatUnknown {
+					add(calendar.Text{JA: "宛先：" + d.Mail, EN: "To: " + d.Mail}.In(l))
+				}
+				if d.State == ledger.StateFailed && m.what == whatFailed {
+					add(calendar.Text{JA: "宛先：" + d.Mail, EN: "To: " + d.Mail}.In(l))
+					if d.Words != "" {
+						add(calendar.Text{JA: "メールサーバーの返事：" + d.Words, EN: "The mail server said: " + d.Words}.In(l))
+					}
+				}
+			}
+		}
+	case whatCheck, whatLate, whatGone, whatRestored, whatPerson:
+		for _, x := range m.messages {
+			for _, h := range x.Holds {
+				if h.Reason == ledger.NotDue || h.Reason == ledger.Confirmation || h.Text == "" {
+					continue
+				}
+				if h.Reason == ledger.Person && h.By.Name != "" {
+					add(calendar.Text{JA: fmt.Sprintf("理由：%s（%sより）", h.Text, h.By.Name), EN: fmt.Sprintf("Why: %s (%s)", h.Text, h.By.Name)}.In(l))
+					continue
+				}
+				add(h.Text)
+			}
+		}
+	}
+	return out
+}
+
+// todo are what a person can do, in words and without commands.
+func (m matter) todo(l calendar.Language) []string {
+	one := func(ja, en string) []string { return []string{calendar.Text{JA: ja, EN: en}.In(l)} }
+	switch m.what {
+	case whatConfirm:
+		return one("内容を見て、よければ確認をお願いします", "look at it and confirm it, if it is right")
+	case whatCheck:
+		return one("内容を直すか、このまま送るかを決めてください", "mend it, or decide to send it as it is")
+	case whatLate:
+		return one("いまから送るか、取りやめるかを決めてください", "decide whether it still goes, or is called off")
+	case whatGone:
+		return one("予定表（jobs.toml）に戻すか、取りやめるかを決めてください", "put it back into jobs.toml, or call it off")
+	case whatPerson:
+		return one("送ってよくなったら、止めたのを外してください", "release it when it may go")
+	case whatRestored:
+		return one("もう送られていないかを確かめてから、送るか取りやめるかを決めてください", "see whether it went out already, then release it or call it off")
+	case whatFailed:
+		if m.summary {
+			return one("宛先とメールサーバーを確かめてください", "look at the address and the mail server")
+		}
+		return one("宛先を確かめて、もう一度送るか、別の方法でお届けください", "look at the address; then try again, or bring it another way")
+	case whatUnknown:
+		if m.summary {
+			return one("届いていなくても、次のまとめに同じ内容が入ります", "the next summary has what it said, in case it did not arrive")
+		}
+		return one("お電話などで届いたかを確かめて、結果を知らせてください", "ask by telephone whether it arrived, and say so")
+	case whatMissed:
+		return one("いまから行うときは、この回をもう一度実行してください", "if it is still wanted, have this period done again")
+	case whatBroken:
+		var out []string
+		for _, r := range m.run.Reasons {
+			if r.Next != "" && !slices.Contains(out, r.Next) {
+				out = append(out, clean(r.Next))
+			}
+		}
+		if len(out) == 0 {
+			out = one("原因を直してから、もう一度実行してください", "mend the cause, then have it done again")
+		}
+		return out
+	case whatWaiting:
+		var out []string
+		for _, r := range lasting(m.run.Reasons) {
+			if r.Next != "" && !slices.Contains(out, r.Next) {
+				out = append(out, clean(r.Next))
+			}
+		}
+		return out
+	case whatPaused:
+		switch m.flag.Name {
+		case "session":
+			if m.flag.Probe.IsZero() {
+				return one("メールサーバーの名前とパスワードを確かめてください", "look at the mail server's user and password")
+			}
+			return one("しばらくすると、自動でもう一度試します。続くときはメールサーバーを確かめてください", "it is tried again by itself; if this goes on, look at the mail server")
+		case "clock":
+			return one("機械の時計を合わせてください。追いつけば、自動で再開します", "set the machine's clock; we go on by ourselves when it has caught up")
+		case "restored":
+			return one("控えから戻したのが正しいかを確かめて、再開してください", "see whether the copy is the right one, then go on")
+		case "disk":
+			return one("ディスクの空きと書き込みの権限を確かめてください", "look at the disk's free space and permissions")
+		}
+		return one("原因を確かめてください", "look for the cause")
+	}
+	return nil
+}
+
+// byItself is what happens if nobody does anything.
+func (m matter) byItself(now time.Time, l calendar.Language, at func(time.Time) string) string {
+	limit, ok := m.limit(now)
+	future := m.run.Due.After(now)
+	who := names(m.owners, colleague, l)
+	switch {
+	case m.what == whatWaiting && ok && future:
+		return calendar.Text{JA: fmt.Sprintf("%sまでにそろわないときは、送らずに待ち、そろいしだい続けます。", at(limit)),
+			EN: fmt.Sprintf("If it is not there by %s, it goes on waiting and is done as soon as it is.", at(limit))}.In(l)
+	case m.what == whatWaiting && ok:
+		return calendar.Text{JA: fmt.Sprintf("%sを過ぎると実施できずとして記録し、%sにお知らせします。", at(limit), who),
+			EN: fmt.Sprintf("After %s it is noted as not done, and %s is told.", at(limit), who)}.In(l)
+	case m.what == whatConfirm && ok && future:
+		return calendar.Text{JA: fmt.Sprintf("%sまでに確認がないときは、送らずにお待ちします。", at(limit)),
+			EN: fmt.Sprintf("If there is no word by %s, it is not sent and goes on waiting.", at(limit))}.In(l)
+	case m.what == whatPaused || m.what == whatMissed || m.summary:
+		return ""
+	case m.what == whatBroken || m.what == whatFailed:
+		return ""
+	case m.what == whatUnknown:
+		return calendar.Text{JA: "お知らせいただくまで、送り直しません。", EN: "Until somebody says so, it is not sent again."}.In(l)
+	}
+	return calendar.Text{JA: "お返事があるまで、送らずにお待ちします。", EN: "Until somebody decides, it is not sent."}.In(l)
+}
+
+// number is the number by which a person finds it.
+func (m matter) number() string {
+	switch {
+	case m.what == whatPaused:
+		return ""
+	case len(m.messages) == 1:
+		return m.messages[0].Number
+	}
+	return m.run.Number
+}
+
+// amount is the sum at stake; ok is false where one of the messages has none.
+func (m matter) amount() (sum int64, ok bool) {
+	for _, x := range m.messages {
+		if x.Amount == nil {
+			return 0, false
+		}
+		sum += *x.Amount
+	}
+	return sum, len(m.messages) > 0
+}

@@ -1,0 +1,427 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/ledger"
+	"bod/internal/mailer"
+)
+
+// missedSpan is how long a missed run is told of by a notice: the ledger knows which notices went out, so a longer span
+// tells nothing twice, it only costs reading.
+const missedSpan = 7 * 24 * time.Hour
+
+// Notices returns every notice that ought to exist now, from the ledger alone: what is held, late, failed, missed, unknown, what waits, what asks for a confirmation, a paused queue.
+// Their keys are notice/<what>/<id>/<digest of what it tells>, so that each goes out once; the ledger drops those that it has.
+// What can't be read or worded is left out and returned as an error beside the others.
+func Notices(ctx context.Context, c *config.Config, v *ledger.View, now time.Time) ([]ledger.NewMessage, error) {
+	ms, err := matters(c, v, now.Add(-missedSpan))
+	errs := []error{err}
+	var out []ledger.NewMessage
+	for _, m := range ms {
+		if ctx.Err() != nil {
+			return out, ctx.Err()
+		}
+		for _, p := range m.told(c) {
+			key := noticeKey(m.what, m.id(), m.digest(), p.ID)
+			if _, taken, err := v.Taken(key); err == nil && taken {
+				continue // told already; rendering it again would only cost time
+			}
+			n, err := noticeOf(c, v, m, p, key, now)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("couldn't word the notice %s: %w", key, err))
+				continue
+			}
+			out = append(out, n)
+		}
+	}
+	return out, errors.Join(errs...)
+}
+
+// told are the people who get a notice: those who have to act, but not who did it themselves.
+func (m matter) told(c *config.Config) []*config.Person {
+	who := m.whose(c)
+	if m.summary {
+		who = c.Admin
+	}
+	if m.what != whatPerson {
+		return who
+	}
+	return slices.DeleteFunc(slices.Clone(who), func(p *config.Person) bool {
+		return !slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
+			return slices.ContainsFunc(x.Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Person && h.By.Name != p.ID })
+		})
+	})
+}
+
+// noticeKey names a notice by what it tells to whom.
+func noticeKey(what, id, digest, person string) string {
+	return "notice/" + what + "/" + id + "/" + hash([]byte(digest + "\x00" + person))[:16]
+}
+
+// noticeOf words one notice. A panic costs this notice and no other.
+func noticeOf(c *config.Config, v *ledger.View, m matter, p *config.Person, key string, now time.Time) (n ledger.NewMessage, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("an error inside bod (panic): %v", r)
+		}
+	}()
+	var subject, text string
+	if m.what == whatConfirm {
+		subject, text, err = request(c, v, m, p)
+		if err != nil {
+			return ledger.NewMessage{}, err
+		}
+	} else {
+		subject, text = tell(c, m, p, now)
+	}
+	return notice(c, now, []*config.Person{p}, key, p.ID, subject, text)
+}
+
+// notice renders a mail of bod's own.
+func notice(c *config.Config, now time.Time, to []*config.Person, key, part, subject, text string) (ledger.NewMessage, error) {
+	env := &envelope{config: c}
+	var header []mailer.Address
+	var who []string
+	for _, p := range to {
+		header = append(header, env.add("to", addressesOf(config.Addressee{Person: p})...)...)
+		who = append(who, withSan(p, c.Language))
+	}
+	l := letterTo(c, header, nil, clean(subject), text, c.Language != calendar.English)
+	l.From.Name = ownName(c)
+	in, err := inputOf("row", key, []any{env.rs, subject})
+	if err != nil {
+		return ledger.NewMessage{}, err
+	}
+	return finish(c, ledger.NewMessage{
+		Class: ledger.ClassNotice, Part: part, Key: key, Addressee: strings.Join(who, calendar.Text{JA: "、", EN: ", "}.In(c.Language)),
+		Recipients: env.rs, Inputs: []ledger.Input{in}, Date: now, NotBefore: now, Deadline: now.Add(noticeDeadline),
+	}, l)
+}
+
+// Alarm words one notice to the admins about something that is not in the ledger: a jobs.toml that could not be read, a job that panicked.
+func Alarm(c *config.Config, now time.Time, what, id string, subject, text calendar.Text) (ledger.NewMessage, error) {
+	l := c.Language
+	body := strings.Trim(text.In(l), "\n")
+	to := names(c.Admin, colleague, l)
+	if l == calendar.English {
+		body = to + ",\n\n" + body
+	} else {
+		body = to + "\n\nお疲れさまです。\n" + body
+	}
+	key := "notice/" + keyPart(what) + "/" + keyPart(id) + "/" + hash([]byte(subject.In(l) + "\x00" + body))[:16]
+	m, err := notice(c, now, c.Admin, key, "admin", subject.In(l), cleanLines(body)+"\n")
+	if err != nil {
+		return ledger.NewMessage{}, fmt.Errorf("couldn't word the alarm %s: %w", key, err)
+	}
+	return m, nil
+}
+
+// keyPart keeps a name from looking like more parts of a key.
+func keyPart(s string) string {
+	return strings.ReplaceAll(clean(s), "/", "-")
+}
+
+// cleanLines is clean for a text of several lines.
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// row is one 「項目：値」 of a mail, with the names filled to the same width.
+type row struct{ name, value string }
+
+// rows words them.
+func rows(rs []row, l calendar.Language) string {
+	wide := 0
+	for _, r := range rs {
+		wide = max(wide, textWidth(r.name, true))
+	}
+	var b strings.Builder
+	for _, r := range rs {
+		if r.value == "" {
+			continue
+		}
+		var head string
+		if l == calendar.English {
+			head = "  " + r.name + ": " + strings.Repeat(" ", wide-textWidth(r.name, true))
+		} else {
+			head = "　" + pad(r.name, wide) + "："
+		}
+		b.WriteString(head + strings.ReplaceAll(r.value, "\n", "\n"+blank(head)) + "\n")
+	}
+	return b.String()
+}
+
+// tell words a notice about what is held, late, failed, missed or unknown, what waits, and what pauses everything. It
+// says no day by today's name: the same matter is worded the same however late it is read.
+func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject, text string) {
+	l := c.Language
+	at := func(t time.Time) string { return moment(t.In(c.Zone), l) }
+	title := m.title
+	if m.what == whatPaused {
+		title = ""
+	}
+	subject = m.subject(title, l)
+	var b strings.Builder
+	b.WriteString(colleague(p, l))
+	if l == calendar.English {
+		b.WriteString(",\n\n")
+	} else {
+		b.WriteString("\n\n")
+	}
+	b.WriteString(m.opening(l, at) + "\n\n")
+	if s := m.details(c, at, now); s != "" {
+		b.WriteString(s + "\n")
+	}
+	todo := m.todo(l)
+	switch {
+	case len(todo) == 1:
+		b.WriteString(stop(capital(todo[0], l), l) + "\n")
+	case len(todo) > 1:
+		for _, s := range todo {
+			b.WriteString(calendar.Text{JA: "・", EN: "- "}.In(l) + stop(capital(s, l), l) + "\n")
+		}
+	}
+	if m.what != whatUnknown {
+		if s := m.byItself(now, l, at); s != "" {
+			b.WriteString(s + "\n")
+		}
+	}
+	if cmds := m.commands(c, p); cmds != "" {
+		b.WriteString("\n" + cmds)
+	}
+	return subject, b.String()
+}
+
+// capital begins an English sentence.
+func capital(s string, l calendar.Language) string {
+	if l != calendar.English || s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// subject says at a glance what is the case and with what.
+func (m matter) subject(title string, l calendar.Language) string {
+	if m.summary {
+		n := ""
+		if len(m.messages) > 0 && m.messages[0].Addressee != "" {
+			n = m.messages[0].Addressee
+		}
+		if m.what == whatUnknown {
+			return calendar.Text{JA: fmt.Sprintf("【要確認】%sへのまとめが届いたか分かりません", n), EN: fmt.Sprintf("[please check] The summary to %s may not have arrived", n)}.In(l)
+		}
+		return calendar.Text{JA: fmt.Sprintf("【要確認】%sへのまとめをお届けできていません", n), EN: fmt.Sprintf("[please check] The summary to %s was not sent", n)}.In(l)
+	}
+	amount := ""
+	if sum, ok := m.amount(); ok {
+		amount = calendar.Text{JA: "（" + yen(sum, l) + "）", EN: " (" + yen(sum, l) + ")"}.In(l)
+	}
+	var t calendar.Text
+	switch m.what {
+	case whatCheck, whatPerson, whatGone, whatRestored:
+		t = calendar.Text{JA: "【保留】%sを送っていません", EN: "[on hold] %s has not been sent"}
+	case whatLate:
+		t = calendar.Text{JA: "【期日超過】%sを送らずに止めています", EN: "[past its day] %s is on hold"}
+	case whatFailed:
+		t = calendar.Text{JA: "【送れませんでした】%s", EN: "[not sent] %s could not be sent"}
+	case whatUnknown:
+		t = calendar.Text{JA: "【要確認】%sが届いたか分かりません", EN: "[please check] %s may not have arrived"}
+	case whatWaiting:
+		t = calendar.Text{JA: "【準備待ち】%sがまだそろっていません", EN: "[waiting] %s is not complete yet"}
+	case whatBroken:
+		t = calendar.Text{JA: "【準備できません】%s", EN: "[not prepared] %s could not be prepared"}
+	case whatMissed:
+		t = calendar.Text{JA: "【実施できず】%s", EN: "[not done] %s was not done in time"}
+	case whatPaused:
+		return m.pausedSubject(l)
+	}
+	return fmt.Sprintf(t.In(l), title) + amount
+}
+
+func (m matter) pausedSubject(l calendar.Language) string {
+	switch m.flag.Name {
+	case "session":
+		return calendar.Text{JA: "【送信停止中】メールサーバーにつながりません", EN: "[mail is paused] The mail server refuses us"}.In(l)
+	case "clock":
+		return calendar.Text{JA: "【送信停止中】時計が戻っています", EN: "[mail is paused] The clock was set back"}.In(l)
+	case "restored":
+		return calendar.Text{JA: "【送信停止中】記録が控えから戻されました", EN: "[mail is paused] The record was restored from a copy"}.In(l)
+	case "disk":
+		return calendar.Text{JA: "【送信停止中】記録を書き込めません", EN: "[mail is paused] The record can't be written"}.In(l)
+	}
+	return calendar.Text{JA: "【送信停止中】確認をお願いします", EN: "[mail is paused] Please have a look"}.In(l)
+}
+
+// opening is the sentence that says what happened.
+func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
+	due := at(m.run.Due)
+	if m.summary || m.what == whatPaused {
+		return m.state(l)
+	}
+	var t calendar.Text
+	switch m.what {
+	case whatCheck, whatPerson, whatGone, whatRestored:
+		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送らずに止めています。", due), EN: fmt.Sprintf("What was to go out on %s is on hold.", due)}
+	case whatLate:
+		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定でしたが、その時刻に\n送れなかったため、送らずに止めています。", due), EN: fmt.Sprintf("It was to go out on %s. That time has passed,\nso it is on hold until somebody decides.", due)}
+	case whatFailed:
+		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送れませんでした。", due), EN: fmt.Sprintf("What was to go out on %s could not be sent.", due)}
+	case whatUnknown:
+		t = calendar.Text{JA: fmt.Sprintf("%sの送信で、メールサーバーの返事の途中で\n接続が切れました。届いている可能性があるため、自動では送り直しません。", m.tried(at)),
+			EN: fmt.Sprintf("On %s the connection broke while\nthe mail server was answering. It may have arrived, so it is not\nsent again by itself.", m.tried(at))}
+	case whatWaiting:
+		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものの準備が、\nまだそろっていません。", due), EN: fmt.Sprintf("What goes out on %s is not complete yet.", due)}
+	case whatBroken:
+		t = calendar.Text{JA: fmt.Sprintf("%sに予定していたことの準備が\nできませんでした。ほかの予定は、そのまま進めています。", due), EN: fmt.Sprintf("What was planned for %s could not be prepared.\nEverything else goes on.", due)}
+	case whatMissed:
+		t = calendar.Text{JA: fmt.Sprintf("%sに予定していたことを、\n実施できませんでした。", due), EN: fmt.Sprintf("What was planned for %s was not done.", due)}
+	}
+	return t.In(l)
+}
+
+// tried is when the attempt was whose answer was lost.
+func (m matter) tried(at func(time.Time) string) string {
+	for _, x := range m.messages {
+		if t, some := deliveriesIn(x, ledger.StateUnknown); some {
+			return at(t)
+		}
+	}
+	return at(m.run.Due)
+}
+
+// details are what a person needs to see: what, why, to whom, until when.
+func (m matter) details(c *config.Config, at func(time.Time) string, now time.Time) string {
+	l := c.Language
+	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
+	var rs []row
+	if m.what == whatPaused {
+		rs = append(rs, row{t("理由", "Why"), strings.Join(m.seen(l), "\n")}, row{t("いつから", "Since"), at(m.flag.Since)})
+		return rows(rs, l)
+	}
+	if !m.summary {
+		rs = append(rs, row{t("内容", "What"), m.title})
+	}
+	switch m.what {
+	case whatUnknown, whatFailed:
+		var to, words, subjects []string
+		for _, x := range m.messages {
+			for _, d := range x.Deliveries {
+				if d.State != ledger.StateUnknown && d.State != ledger.StateFailed {
+					continue
+				}
+				to = append(to, d.Mail)
+				if d.State == ledger.StateFailed && d.Words != "" && !slices.Contains(words, clean(d.Words)) {
+					words = append(words, clean(d.Words))
+				}
+			}
+			if !slices.Contains(subjects, x.Subject) {
+				subjects = append(subjects, x.Subject)
+			}
+		}
+		rs = append(rs, row{t("宛先", "To"), few(to, l)}, row{t("件名", "Subject"), few(subjects, l)}, row{t("サーバーの返事", "The server said"), few(words, l)})
+	case whatWaiting:
+		rs = append(rs, row{t("まだのもの", "Missing"), strings.Join(m.seen(l), "\n")})
+	default:
+		rs = append(rs, row{t("理由", "Why"), strings.TrimPrefix(strings.Join(m.seen(l), "\n"), t("理由：", "Why: "))})
+	}
+	if limit, ok := m.limit(now); ok && m.what != whatUnknown {
+		rs = append(rs, row{t("期限", "By"), at(limit)})
+	}
+	if n := m.number(); n != "" {
+		rs = append(rs, row{t("番号", "Number"), n})
+	}
+	return rows(rs, l)
+}
+
+// few joins a list one a line, and counts what is beyond the fifth.
+func few(s []string, l calendar.Language) string {
+	const most = 5
+	if len(s) <= most {
+		return strings.Join(s, "\n")
+	}
+	return strings.Join(s[:most], "\n") + calendar.Text{JA: fmt.Sprintf("\nほか%d件", len(s)-most), EN: fmt.Sprintf("\nand %d more", len(s)-most)}.In(l)
+}
+
+// commands are what the reader can type, each with what it does.
+func (m matter) commands(c *config.Config, p *config.Person) string {
+	l := c.Language
+	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
+	why := t("理由", "why")
+	id := m.number()
+	by := " --by " + p.ID
+	var cs []row
+	switch m.what {
+	case whatCheck, whatLate, whatPerson, whatRestored:
+		cs = []row{
+			{t("このまま送る", "Send it as it is"), "bod release " + id + " \"" + why + "\"" + by},
+			{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by}}
+	case whatGone:
+		cs = []row{{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by}}
+	case whatFailed:
+		if m.summary {
+			return ""
+		}
+		cs = []row{
+			{t("もう一度送る", "Try it again"), "bod retry " + id + " \"" + why + "\"" + by},
+			{t("別の方法で済んだ", "It was brought another way"), "bod by-hand " + id + " \"" + why + "\"" + by}}
+	case whatUnknown:
+		if m.summary {
+			return ""
+		}
+		for _, x := range m.messages {
+			cs = append(cs,
+				row{t("届いていた", "It arrived"), "bod settle " + x.Number + " sent \"" + why + "\"" + by},
+				row{t("届いていない（送り直す）", "It did not (send it again)"), "bod resend " + x.Number + " \"" + why + "\"" + by})
+		}
+	case whatBroken:
+		cs = []row{{t("もう一度実行する", "Try it again"), "bod retry " + id + " \"" + why + "\"" + by}}
+	case whatMissed:
+		cs = []row{{t("いまから行う", "Do it now"), "bod do " + shell(m.jobName()) + " --period " + shell(m.run.Period) + by}}
+	case whatWaiting:
+		cs = []row{{t("今回は見送る", "Leave it out this time"), "bod skip " + shell(m.jobName()) + " --period " + shell(m.run.Period) + " \"" + why + "\"" + by}}
+	case whatPaused:
+		switch m.flag.Name {
+		case "session":
+			cs = []row{{t("いま試す", "Try it now"), "bod retry --session" + by}}
+		case "clock":
+			cs = []row{{t("このまま進める", "Go on as it is"), "bod retry --clock \"" + why + "\"" + by}}
+		case "restored":
+			cs = []row{{t("再開する", "Go on"), "bod retry --restored \"" + why + "\"" + by}}
+		}
+	}
+	var b strings.Builder
+	for _, r := range cs {
+		b.WriteString(t("　"+r.name+"：\n　　", "  "+r.name+":\n    ") + r.value + "\n")
+	}
+	return b.String()
+}
+
+// jobName is the job's name as the commands take it.
+func (m matter) jobName() string {
+	if m.job != nil {
+		return m.job.Name
+	}
+	return m.run.Job
+}
+
+// shell quotes a word for a command line where it needs it.
+func shell(s string) string {
+	if s != "" && strings.IndexFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:+", r) || r > 0x7f)
+	}) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

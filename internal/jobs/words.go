@@ -1,0 +1,173 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/ledger"
+)
+
+// deliveryWords are the words for the states of a delivery: the same in mail, command and page.
+var deliveryWords = map[ledger.State]calendar.Text{
+	ledger.StateHeld:     {JA: "保留", EN: "on hold"},
+	ledger.StateQueued:   {JA: "送信中", EN: "going out"},
+	ledger.StateClaimed:  {JA: "送信中", EN: "going out"},
+	ledger.StateSending:  {JA: "送信中", EN: "going out"},
+	ledger.StateDeferred: {JA: "再送待ち（自動で送り直します）", EN: "to be tried again (by itself)"},
+	ledger.StateSent:     {JA: "送信済み", EN: "sent"},
+	ledger.StateWritten:  {JA: "試し書き出し", EN: "written as a trial"},
+	ledger.StateFailed:   {JA: "送れませんでした", EN: "could not be sent"},
+	ledger.StateUnknown:  {JA: "届いたか不明", EN: "not known whether it arrived"},
+	ledger.StateByHand:   {JA: "手作業で済み", EN: "done by hand"},
+	ledger.StateRejected: {JA: "取りやめ", EN: "called off"},
+	ledger.StateReplaced: {JA: "差し替え済み", EN: "replaced by a newer one"},
+}
+
+// runWords are the words for the states of a run.
+var runWords = map[ledger.RunState]calendar.Text{
+	ledger.RunPlanned: {JA: "予定", EN: "planned"},
+	ledger.RunRunning: {JA: "準備中", EN: "being prepared"},
+	ledger.RunWaiting: {JA: "準備待ち", EN: "waiting for something"},
+	ledger.RunDrafted: {JA: "準備できています", EN: "ready"},
+	ledger.RunDone:    {JA: "完了", EN: "done"},
+	ledger.RunFailed:  {JA: "送れませんでした", EN: "could not be done"},
+	ledger.RunMissed:  {JA: "実施できず", EN: "not done in time"},
+	ledger.RunSkipped: {JA: "見送り", EN: "left out"},
+}
+
+// MessageWords is the word for a message's state as mail, command and page say it: 確認待ち, 準備できています, 送信済み …
+func MessageWords(m ledger.Message, l calendar.Language) string {
+	if m.State != ledger.StateHeld {
+		return DeliveryWords(m.State, l)
+	}
+	has := func(rs ...ledger.HoldReason) bool {
+		return slices.ContainsFunc(m.Holds, func(h ledger.Hold) bool { return slices.Contains(rs, h.Reason) })
+	}
+	switch {
+	case has(ledger.Check, ledger.Person, ledger.Gone, ledger.Restored):
+		return DeliveryWords(ledger.StateHeld, l)
+	case has(ledger.Late):
+		return calendar.Text{JA: "期日超過・確認待ち", EN: "past its day, waiting for a word"}.In(l)
+	case has(ledger.Confirmation):
+		return calendar.Text{JA: "確認待ち", EN: "waiting for confirmation"}.In(l)
+	case has(ledger.NotDue):
+		return calendar.Text{JA: "準備できています", EN: "ready"}.In(l)
+	}
+	// No reason is left: it leaves with the next look.
+	return DeliveryWords(ledger.StateQueued, l)
+}
+
+// DeliveryWords is the word for one delivery's state.
+func DeliveryWords(s ledger.State, l calendar.Language) string {
+	if t, ok := deliveryWords[s]; ok {
+		return t.In(l)
+	}
+	return string(s)
+}
+
+// RunWords is the word for a run's state.
+func RunWords(r ledger.Run, l calendar.Language) string {
+	if t, ok := runWords[r.State]; ok {
+		return t.In(l)
+	}
+	return string(r.State)
+}
+
+// ConfirmSet are the messages of a run that a confirmation is about: those that are held and were to be confirmed.
+// It stays the same while several people say yes one after another, and changes with anything that is drafted anew.
+func ConfirmSet(ms []ledger.Message) []ledger.Message {
+	var out []ledger.Message
+	for _, m := range ms {
+		if m.Class == ledger.ClassLetter && m.State == ledger.StateHeld && m.ConfirmCount > 0 {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+// SetDigest binds a confirmation to the messages of a run that a person saw: a hash over their numbers and bytes. Eight characters of it are shown.
+func SetDigest(ms []ledger.Message) string {
+	var lines []string
+	for _, m := range ms {
+		lines = append(lines, m.Number+" "+m.Hash)
+	}
+	slices.Sort(lines)
+	return hash([]byte(strings.Join(lines, "\n")))
+}
+
+// shownSet is as much of a set's digest as a person copies.
+func shownSet(ms []ledger.Message) string { return SetDigest(ms)[:8] }
+
+// moment says a day and a time of day: 2026年11月26日（木）12:00.
+func moment(t time.Time, l calendar.Language) string {
+	if l == calendar.English {
+		return calendar.DateOf(t).Long(l) + ", " + t.Format("15:04")
+	}
+	return calendar.DateOf(t).Long(l) + t.Format("15:04")
+}
+
+// shortMoment says it briefly: 11/26(木) 12:00.
+func shortMoment(t time.Time, l calendar.Language) string {
+	return calendar.DateOf(t).Short(l) + " " + t.Format("15:04")
+}
+
+// clockOf is the time of day of five columns, so that a list stays in line: " 9:30", "10:00".
+func clockOf(t time.Time) string { return fmt.Sprintf("%2d:%02d", t.Hour(), t.Minute()) }
+
+// relative says a moment as one says it on a day: あす12:00, きょう15:00, else 11/30(月) 12:00.
+func relative(t, now time.Time, l calendar.Language) string {
+	today := calendar.DateOf(now)
+	switch calendar.DateOf(t) {
+	case today:
+		return calendar.Text{JA: "きょう", EN: "today "}.In(l) + strings.TrimSpace(clockOf(t))
+	case today.AddDays(1):
+		return calendar.Text{JA: "あす", EN: "tomorrow "}.In(l) + strings.TrimSpace(clockOf(t))
+	}
+	return shortMoment(t, l)
+}
+
+// yen writes an amount: 110,000円.
+func yen(n int64, l calendar.Language) string {
+	s := group(n)
+	if l == calendar.English {
+		return s + " yen"
+	}
+	return s + "円"
+}
+
+// group writes a number with a comma every three digits.
+func group(n int64) string {
+	s := fmt.Sprint(n)
+	sign := ""
+	if n < 0 {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
+
+// names joins people as they are spoken of.
+func names(ps []*config.Person, say func(*config.Person, calendar.Language) string, l calendar.Language) string {
+	var out []string
+	for _, p := range ps {
+		out = append(out, say(p, l))
+	}
+	return strings.Join(out, calendar.Text{JA: "、", EN: ", "}.In(l))
+}
+
+// people finds the people of jobs.toml by their IDs; those who are gone are left out.
+func people(c *config.Config, ids []string) []*config.Person {
+	var out []*config.Person
+	for _, id := range ids {
+		if p := c.People[id]; p != nil {
+			out = append(out, p)
+		}
+	}
+	return out
+}
