@@ -81,8 +81,8 @@ func (s *section) secretFile(key string) string {
 	if v == "" {
 		return ""
 	}
-	v = s.l.c.adminPath(v)
-	info, err := os.Stat(v)
+	file := s.l.c.adminPath(v)
+	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		s.problem(e.val, say("%s のファイル %s がありません", "%s: the file %s is not there", key, clip(v)),
@@ -95,13 +95,12 @@ func (s *section) secretFile(key string) string {
 		s.warn(e.val, say("%s のファイル %s をだれでも読めます", "%s: everybody can read the file %s", key, clip(v)),
 			say("chmod 600 などで、bod だけが読めるようにしてください", "let only bod read it, for example with chmod 600"))
 	}
-	return v
+	return file
 }
 
 // ca reads the certificates that the server's is checked against.
 func (l *loader) ca(s *section, e *entry, v string) {
-	v = l.c.adminPath(v)
-	b, err := os.ReadFile(v)
+	b, err := os.ReadFile(l.c.adminPath(v))
 	if err != nil {
 		s.fileProblem("ca", e.val, v, fileError(v, err))
 		return

@@ -10,7 +10,7 @@ import (
 func (l *loader) jobs() {
 	t := l.named("job")
 	renamed := make(map[string]string)
-	any := false
+	any := t == nil && l.tree.root.find("job") != nil // told already
 	if t != nil {
 		any = len(t.entries) > 0
 		outer := l.section(t, "job.NAME", "[job]", "")

@@ -183,3 +183,27 @@ func (s *keySet) later(name string) bool {
 func isSecret(name string) bool {
 	return slices.Contains(secretKeys, strings.ToLower(name))
 }
+
+// englishExamples are shown to people who read English, where the example itself is Japanese.
+var englishExamples = map[string]string{
+	"company.name":        `name = "Aozora Systems Co., Ltd."`,
+	"company.dept":        `dept = "Accounts"`,
+	"company.address":     `address = "1-2-3 Mihoncho, Mihon-ku, Tokyo 000-0000, Japan"`,
+	"company.bank":        `bank = "Mihon Bank, Chiyoda branch, ordinary account 1234567"`,
+	"calendar.closed":     `closed = ["12/29-1/3", "2026-08-13 - 2026-08-14"]`,
+	"mail.from":           `from = "Aozora Systems Accounts <accounts@aozora.example>"`,
+	"people.NAME":         `sato = "Sato <sato@aozora.example>"`,
+	"people.NAME.name":    `name = "Tanaka"`,
+	"people.NAME.title":   `title = "Director"`,
+	"partner.NAME.name":   `name = "Acme Trading Co., Ltd."`,
+	"partner.NAME.dept":   `dept = "Accounts Payable"`,
+	"partner.NAME.person": `person = "Yamada"`,
+	"partner.NAME.title":  `title = "Director"`,
+	"summary.when":        `when = "every business day at 17:00"`,
+	"summary.title":       `title = "Summary of the day"`,
+	"job.NAME.title":      `title = "Hosting invoice, Acme"`,
+	"job.NAME.purpose":    `purpose = "The monthly hosting fee. When it is late, we are paid a month later."`,
+	"job.NAME.when":       `when = { every = "month", day = 25, at = "10:00", if_closed = "before" }`,
+	"job.NAME.prepare":    `prepare = "1 business day before"`,
+	"job.NAME.about":      `about = "this month"`,
+}

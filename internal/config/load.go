@@ -24,6 +24,7 @@ const summaryName = "summary"
 // loader is one Load at work.
 type loader struct {
 	c     *Config
+	lang  calendar.Language
 	f     findings
 	at    *lines
 	tree  *tree
@@ -77,10 +78,16 @@ type aboutResult struct {
 
 // Load reads the file. A nil Config means that at least one problem is no warning.
 func Load(path string, kinds []Kind) (*Config, []Problem) {
-	return load(path, kinds, nil)
+	l := read(path, kinds, nil)
+	ps := l.f.problems(path, l.at, l.lang)
+	if l.f.errors > 0 {
+		return nil, ps
+	}
+	return l.c, ps
 }
 
-func load(path string, kinds []Kind, asked map[string]bool) (*Config, []Problem) {
+// read does the work of Load; what is wrong is left in l.f in both languages.
+func read(path string, kinds []Kind, asked map[string]bool) *loader {
 	l := &loader{
 		all: Keys(kinds), sets: make(map[string]*keySet), kinds: make(map[string]*kindKeys),
 		words: make(map[string]string), rules: make(map[string]ruleResult),
@@ -115,13 +122,13 @@ func load(path string, kinds []Kind, asked map[string]bool) (*Config, []Problem)
 		l.names = append(l.names, k.Name())
 	}
 
-	lang := calendar.Japanese
+	l.lang = calendar.Japanese
 	b, err := readConfig(path)
 	if err != nil {
 		l.f.add(finding{off: noPlace,
 			what: say("ファイルを開けません（%v）", "the file cannot be opened (%v)", err),
 			next: say("ファイルの名前と場所を確かめてください", "see whether name and folder are right")})
-		return nil, l.f.problems(path, nil, lang)
+		return l
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
@@ -137,17 +144,13 @@ func load(path string, kinds []Kind, asked map[string]bool) (*Config, []Problem)
 	text, ok := plainText(b, &l.f)
 	b = nil
 	if !ok {
-		return nil, l.f.problems(path, nil, lang)
+		return l
 	}
 	l.at = newLines(text)
 	l.tree = plant(text, scan(text, &l.f), &l.f, l.at)
 	l.top()
 	l.c.seen = nil
-	ps := l.f.problems(path, l.at, l.c.Language)
-	if l.f.errors > 0 {
-		return nil, ps
-	}
-	return l.c, ps
+	return l
 }
 
 // readConfig reads the file, whatever it is that lies there.
@@ -212,13 +215,13 @@ func (l *loader) named(key string) *table {
 	}
 	t, ok := e.value.(*table)
 	if !ok && !e.broken {
-		example := key
+		ja, en := "["+key+"]", "["+key+"]"
 		if key == "job" || key == "partner" {
-			example = key + ".NAME"
+			ja, en = "["+key+".名前]", "["+key+".NAME]"
 		}
 		l.f.add(finding{off: e.off,
-			what: say("%s は [%s] の表で書きます", "%s has to be the table [%s]", key, example),
-			next: say("[%s] と1行に書き、その下に項目を書いてください", "write [%s] on a line and its keys below", example)})
+			what: calendar.Text{JA: key + " は " + ja + " の表で書きます", EN: key + " has to be the table " + en},
+			next: calendar.Text{JA: ja + " と1行に書き、その下に項目を書いてください", EN: "write " + en + " on a line and its keys below"}})
 	}
 	return t
 }
@@ -260,7 +263,7 @@ func (l *loader) topEntry(root *section, e *entry) {
 	if root.keys.has(e.key) {
 		if _, ok := e.value.(*table); ok {
 			k := root.keys.keys[e.key]
-			root.problem(e.off, say("%s は表ではありません", "%s is no table", e.key), say("%s のように書いてください", "write it like %s", k.Example))
+			root.problem(e.off, say("%s は表ではありません", "%s is no table", e.key), likeThis(k))
 		}
 		return
 	}
@@ -282,16 +285,15 @@ func (l *loader) topEntry(root *section, e *entry) {
 }
 
 func (l *loader) language(root *section) {
-	l.c.Language = calendar.Japanese
+	l.c.Language = l.lang
 	e := root.get("language")
 	if e == nil {
 		return
 	}
-	v, _ := e.value.(string)
-	switch v {
+	switch text(e.value) {
 	case "ja":
 	case "en":
-		l.c.Language = calendar.English
+		l.lang, l.c.Language = calendar.English, calendar.English
 	default:
 		root.problem(e.val, say("language は ja か en です", "language is ja or en"), say(`language = "ja" と書いてください`, `write language = "en"`))
 	}
@@ -501,6 +503,7 @@ func (l *loader) people() {
 		e := &t.entries[i]
 		l.note("people", anyName)
 		p := &Person{ID: l.keep(e.key)}
+		before := l.f.errors
 		if !e.double {
 			l.c.People[p.ID] = p
 			l.peopleNames = append(l.peopleNames, p.ID)
@@ -529,7 +532,7 @@ func (l *loader) people() {
 		}
 		if p.Name == "" && p.Mail.Mail != "" {
 			p.Name = p.ID
-			if isASCII(p.ID) && l.c.Language == calendar.Japanese {
+			if isASCII(p.ID) && l.c.Language == calendar.Japanese && l.f.errors == before {
 				s.warn(e.val, say("%s に名前がないので、手紙には「%[1]s」と書かれます", "%s has no name; letters will say %[1]s", p.ID),
 					say(`%s = "名前 <%s>" のように書いてください`, `write it like %s = "Name <%s>"`, shownKey(p.ID), p.Mail.Mail))
 			}

@@ -254,12 +254,19 @@ func (s *scanner) trailing(off int) {
 	case r == '#' || r == '＃':
 		s.comment()
 	default:
-		rest := clip(strings.TrimSpace(s.rest()))
-		s.slip(s.pos,
-			say("行の終わりに余分な文字があります：%s", "there is more in the line than one value: %s", rest),
-			say(`文字は全体を " で囲み、いくつか並べるときは ["…", "…"] と書いてください。覚え書きの前には # を付けます`,
-				`quote a text as a whole with ", write several as ["…", "…"], and put # before a remark`))
+		rest := strings.TrimSpace(s.rest())
+		what := say("行の終わりに余分な文字があります：%s", "there is more in the line than one value: %s", clip(rest))
+		next := say("覚え書きなら、その前に # を付けてください", "put # before it if it is a remark")
+		switch {
+		case r == ',' || r == '、' || r == '，':
+			next = say(`いくつか並べるときは ["…", "…"] のように [ ] で囲んでください`, `write several values in [ ], like ["…", "…"]`)
+		case strings.ContainsAny(rest, `"”`):
+			next = say(`文字の中で " は使えません。「」を使うか、全体を ' で囲んでください`, `a text cannot have " inside; put the whole text in ' instead`)
+		}
+		s.slip(s.pos, what, next)
+		at := s.pos
 		s.toLineEnd()
+		s.edits = append(s.edits, edit{at, s.pos, ""})
 	}
 }
 
@@ -333,10 +340,6 @@ func (s *scanner) quotedKey() (string, bool) {
 		return "", false
 	}
 	raw := s.src[off:s.pos]
-	// A mended backslash stands in the edits; the parser needs the mended form.
-	if k := len(s.edits); k > 0 && s.edits[k-1].lo == off && s.edits[k-1].hi == s.pos {
-		raw = s.edits[k-1].with
-	}
 	if !strings.Contains(raw, `\`) {
 		return norm.NFC.String(raw[1 : len(raw)-1]), true
 	}
@@ -395,7 +398,7 @@ func (s *scanner) bareKey(inHeader bool) string {
 	s.edits = append(s.edits, edit{off, s.pos, quoted})
 	what := say("名前 %s は \" で囲む必要があります", "the name %s has to be quoted", clip(name))
 	if inHeader {
-		s.slip(off, what, say(`[job."請求書"] のように、%s と書いてください`, `write %s, like [job."my job"]`, clip(quoted)))
+		s.slip(off, what, say(`%s のように " で囲んでください（[job."請求書"] の形）`, `write %s, as in [job."my job"]`, clip(quoted)))
 	} else {
 		s.slip(off, what, say(`%s = … と書いてください`, `write %s = …`, clip(quoted)))
 	}
@@ -461,10 +464,16 @@ func (s *scanner) pair(st *statement, depth int) bool {
 	case '＝':
 		s.widened(r, n, "=")
 	default:
-		name := clip(strings.Join(key, "."))
+		name := strings.Join(key, ".")
 		if i := strings.IndexAny(name, ":：｜→"); i > 0 {
 			name = strings.TrimSpace(name[:i])
 		}
+		// kind : "send" is meant for kind, which is not missing then.
+		st.key = nil
+		if name != "" && shownKey(name) == name {
+			st.key = []string{name}
+		}
+		name = clip(name)
 		s.slip(st.off,
 			say("= がありません", "the sign = is missing"),
 			say(`%s = "…" の形で書いてください。覚え書きの前には # を付けます`, `write it as %s = "…", and put # before a remark`, name))
@@ -582,8 +591,7 @@ func (s *scanner) quoted() bool {
 						`write / instead, and say the place from the folder of jobs.toml or from a folder that is named in [folders]`)
 				}
 				s.slip(off, say(`\ は使えません`, `\ cannot be used here`), next)
-				s.edits = append(s.edits, edit{off, end, mark + strings.ReplaceAll(s.src[off+1:end-1], `\`, `/`) + mark})
-				return windowsPath(s.src[off+1:]) == false
+				return false // the file that was meant is not known yet
 			}
 			return true
 		}
@@ -704,7 +712,7 @@ func (s *scanner) separator(at, n int, r rune) {
 // A line that is plainly the next statement ends the list: without this, one
 // forgotten bracket would swallow the rest of the file.
 func (s *scanner) between(off int) bool {
-	fresh := false // only blanks so far in this line
+	fresh, before := false, 0 // only blanks so far in this line; the end of the line before
 	for {
 		s.skipBlank()
 		r, n := s.peek()
@@ -712,10 +720,14 @@ func (s *scanner) between(off int) bool {
 			s.slip(off,
 				say("[ が閉じていません", "the [ is not closed"),
 				say("最後に ] を付けてください", "put ] at the end"))
+			if fresh {
+				s.pos = before
+			}
 			return false
 		}
 		switch r {
 		case '\n', '\r':
+			before = s.pos
 			s.pos++
 			fresh = true
 		case '#', '＃':

@@ -87,7 +87,7 @@ func (s *section) need(key string) bool {
 	}
 	s.problem(off,
 		calendar.Text{JA: where + key + " がありません", EN: key + " is missing" + whereEN},
-		say("%s のように書いてください", "write it like %s", k.Example))
+		likeThis(k))
 	return false
 }
 
@@ -101,10 +101,23 @@ func (s *section) wrongType(key string, off int, v any, should calendar.Text) {
 }
 
 func (s *section) likeExample(key string) calendar.Text {
-	if k := s.keys.keys[key]; k != nil && k.Example != "" {
-		return say("%s のように書いてください", "write it like %s", k.Example)
+	k := s.keys.keys[key]
+	if k == nil {
+		k = s.keys.keys[anyName]
 	}
-	return say("正しい形に直してください", "correct it")
+	if k == nil || k.Example == "" {
+		return say("正しい形に直してください", "correct it")
+	}
+	return likeThis(k)
+}
+
+// likeThis shows the documented example, in the reader's language.
+func likeThis(k *Key) calendar.Text {
+	en := k.Example
+	if e, ok := englishExamples[k.Table+"."+k.Name]; ok {
+		en = e
+	}
+	return calendar.Text{JA: k.Example + " のように書いてください", EN: "write it like " + en}
 }
 
 var (
@@ -383,7 +396,7 @@ func (s *section) unknown(parents ...*keySet) {
 	}
 	for i := range s.t.entries {
 		e := &s.t.entries[i]
-		if e.double || s.keys.has(e.key) || s.keys.has(anyName) {
+		if e.double || e.broken || s.keys.has(e.key) || s.keys.has(anyName) {
 			continue
 		}
 		s.unknownKey(e, parents)

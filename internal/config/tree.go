@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"sort"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -97,7 +98,22 @@ func plant(src string, all []header, f *findings, at *lines) *tree {
 		}
 		t.fill(src, to, h)
 	}
+	t.whose(all)
 	return t
+}
+
+// whose says of which job the slips are that the scanner found.
+func (t *tree) whose(all []header) {
+	for i := range t.f.list {
+		x := &t.f.list[i]
+		if x.off < 0 || x.job != "" {
+			continue
+		}
+		n := sort.Search(len(all), func(n int) bool { return all[n].off > x.off })
+		if n > 1 {
+			x.job = jobOf(all[n-1].key)
+		}
+	}
 }
 
 // open finds or makes the table that a header names.
@@ -329,11 +345,11 @@ func typeOf(v any) calendar.Text {
 	case int64, float64:
 		return say("数字", "a number")
 	case bool:
-		return say("true か false", "true or false")
+		return say("true か false ", "true or false")
 	case []any:
 		return say("[ ] の並び", "a list in [ ]")
 	case *table, []*table, []map[string]any, map[string]any:
-		return say("項目の集まり { }", "a table")
+		return say("項目の集まり { } ", "a table")
 	}
 	return say("日付か時刻", "a date or time")
 }
