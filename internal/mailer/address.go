@@ -147,7 +147,7 @@ func checkDomain(s string) error {
 		return errors.New("nothing stands after the @")
 	}
 	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") { // an address literal, RFC 5321 4.1.3
-		if strings.Trim(s[1:len(s)-1], "0123456789abcdefABCDEFIPv6:.") != "" || len(s) < 4 {
+		if strings.Trim(s[1:len(s)-1], "0123456789abcdefABCDEFIPv:.") != "" || len(s) < 4 {
 			return errors.New("the part after the @ is no host name")
 		}
 		return nil

@@ -302,7 +302,6 @@ func (s *script) done() {
 	defer s.mu.Unlock()
 	if s.release != nil {
 		close(s.release)
-		s.release = nil
 	}
 	if s.conn != nil {
 		s.conn.Close()
