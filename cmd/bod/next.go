@@ -108,7 +108,7 @@ func (b *desk) next(names []string, from string, days int, ics bool) error {
 			Next  []comingJSON `json:"next"`
 		}{b.stamp(start.Add(time.Second)), b.stamp(end), out})
 	}
-	b.printComings(c, selected, all, end)
+	b.printComings(c, selected, all, end, len(names) > 0)
 	return nil
 }
 
@@ -196,12 +196,28 @@ func (b *desk) comingJSON(x coming) comingJSON {
 	return out
 }
 
-func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming, end time.Time) {
-	seen := map[*config.Job]bool{}
+func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming, end time.Time, named bool) {
+	count := map[*config.Job]int{}
+	wide := 0
+	for _, x := range all {
+		count[x.job]++
+	}
+	// What happens every day would hide the rest: where nobody asked for it by name, it is one line.
+	often := func(j *config.Job) bool { return !named && count[j] > 8 }
+	for _, j := range picked {
+		if n := cells(j.Name); n <= 26 && !often(j) {
+			wide = max(wide, n)
+		}
+	}
 	month := ""
 	beyond := false
 	for _, x := range all {
-		seen[x.job] = true
+		if x.beyond {
+			beyond = true
+		}
+		if often(x.job) {
+			continue
+		}
 		at := x.at().In(b.zone)
 		if m := b.month(at); m != month {
 			if month != "" {
@@ -212,54 +228,56 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 		}
 		mark := " "
 		if x.beyond {
-			mark, beyond = "*", true
+			mark = "*"
 		}
 		clock := at.Format("15:04")
 		if x.skipped {
-			clock = b.in("休み ", "  -  ")
+			clock = "  -  "
 		}
 		short := calendar.DateOf(at).Short(b.lang)
-		b.say(" %s%s  %s  %s\n", mark, pad(short, b.shortWidth()), clock, b.named(x.job))
+		b.say(" %s%s  %s  %s  %s\n", mark, pad(short, b.shortWidth()), clock, pad(x.job.Name, wide), x.job.Title)
 		if why := x.o.Shifted.In(b.lang); why != "" || x.skipped {
 			nominal := calendar.DateOf(x.o.Nominal.In(b.zone)).Short(b.lang)
 			if x.skipped {
-				b.say(b.in("   %s  休みのため見送り　%s\n", "   %s  left out on a closed day: %s\n"), pad("", b.shortWidth()), why)
+				b.say("  %s  %s  %s\n", pad("", b.shortWidth()), b.in("休みのため見送り", "left out on a closed day"), why)
 			} else {
-				b.say("   %s  %s → %s　%s\n", pad("", b.shortWidth()), nominal, short, why)
+				b.say("  %s  %s → %s  %s\n", pad("", b.shortWidth()), nominal, short, why)
 			}
 		}
 	}
 	if len(all) == 0 {
 		b.say(b.in("%s までに予定はありません\n", "nothing until %s\n"), b.day(calendar.DateOf(end.In(b.zone))))
 	}
-	// A job that does not happen in the span is not forgotten: its next day is told.
-	var later [][]string
+	var rows [][]string
 	for _, j := range picked {
-		if seen[j] {
+		if often(j) {
+			rows = append(rows, []string{pad(j.Name, wide), j.Title, j.When.Sentence(b.lang), fmt.Sprintf(b.in("%d回", "%d times"), count[j])})
+		}
+	}
+	if len(rows) > 0 {
+		b.section("くり返し（bod next に名前を書くと1回ずつ出ます）", "Again and again (name the job to see each)")
+		columns(b.out, "  ", rows)
+	}
+	// A job that does not happen in the span is not forgotten: its next day is told.
+	rows = nil
+	for _, j := range picked {
+		if count[j] > 0 {
 			continue
 		}
 		o, ok := j.When.Next(end)
 		if !ok {
-			later = append(later, []string{b.in("なし", "none"), b.named(j)})
+			rows = append(rows, []string{b.in("もうありません", "never again"), j.Name, j.Title})
 			continue
 		}
-		later = append(later, []string{b.moment(o.Due), b.named(j)})
+		rows = append(rows, []string{b.moment(o.Due), j.Name, j.Title})
 	}
-	if len(later) > 0 {
+	if len(rows) > 0 {
 		b.section("そのあとの予定", "Later")
-		columns(b.out, "  ", later)
+		columns(b.out, "  ", rows)
 	}
 	if known := c.Days.KnownUntil(); beyond {
-		b.say(b.in("\n* 祝日の表は %s までです。この先の日付は変わることがあります\n", "\n* public holidays are known until %s; later dates may still change\n"), known.Long(b.lang))
+		b.say(b.in("\n* 祝日の表は%sまでです。この先の日付は変わることがあります\n", "\n* public holidays are known until %s; later dates may still change\n"), known.Long(b.lang))
 	}
-}
-
-// named is a job's name with its title.
-func (b *desk) named(j *config.Job) string {
-	if j.Title == "" {
-		return j.Name
-	}
-	return pad(j.Name, 20) + " " + j.Title
 }
 
 func (b *desk) month(t time.Time) string {

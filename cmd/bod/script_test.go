@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"bod": main})
+}
+
+// The scripts run the program as a person does. Each begins in a folder with what
+// it brings, and with the example's letters and files beside it.
+func TestScripts(t *testing.T) {
+	example, err := filepath.Abs(filepath.Join("..", "..", "example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		RequireExplicitExec: true,
+		UpdateScripts:       os.Getenv("BOD_UPDATE_SCRIPTS") != "", // then read the diff
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("LANG", "C")
+			e.Setenv("EXAMPLE", example)
+			e.Setenv("ROOT", filepath.Dir(example))
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":  exits,
+			"dates":  dates,
+			"daemon": daemonUp,
+			"halt":   daemonStop,
+			"number": number,
+			"copy":   copyTree,
+		},
+	})
+}
+
+// exits runs a program that has to end with a status: exits 78 bod check.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM ARG...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		e, ok := errors.AsType[*exec.ExitError](err)
+		if !ok {
+			ts.Fatalf("couldn't run %s: %v", args[1], err)
+		}
+		got = e.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s ended with %d, not %d", strings.Join(args[1:], " "), got, want)
+	}
+}
+
+// dates replaces @today@, @yesterday@ and @tomorrow@ in files by the days of Japan's clock now.
+func dates(ts *testscript.TestScript, _ bool, args []string) {
+	zone, err := time.LoadLocation("Asia/Tokyo")
+	ts.Check(err)
+	now := time.Now().In(zone)
+	r := strings.NewReplacer(
+		"@today@", now.Format(time.DateOnly),
+		"@yesterday@", now.AddDate(0, 0, -1).Format(time.DateOnly),
+		"@tomorrow@", now.AddDate(0, 0, 1).Format(time.DateOnly),
+	)
+	for _, name := range args {
+		text := r.Replace(ts.ReadFile(name))
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+	}
+	ts.Setenv("TODAY", now.Format(time.DateOnly))
+	ts.Setenv("TOMORROW", now.AddDate(0, 0, 1).Format(time.DateOnly))
+}
+
+// number puts the first number that a pattern's line of a command's output begins with into a variable:
+// number VAR WORD PROGRAM ARG...
+func number(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) < 4 {
+		ts.Fatalf("usage: number VAR WORD PROGRAM ARG...")
+	}
+	out, err := os.CreateTemp(ts.Getenv("WORK"), "number")
+	ts.Check(err)
+	defer out.Close()
+	cmd := exec.Command(args[2], args[3:]...)
+	cmd.Dir, cmd.Env, cmd.Stdout = ts.MkAbs("."), environ(ts), out
+	ts.Check(cmd.Run())
+	text, err := os.ReadFile(out.Name())
+	ts.Check(err)
+	for line := range strings.SplitSeq(string(text), "\n") {
+		if strings.Contains(line, args[1]) {
+			ts.Setenv(args[0], strings.Fields(line)[0])
+			return
+		}
+	}
+	ts.Fatalf("no line with %q in\n%s", args[1], text)
+}
+
+func environ(ts *testscript.TestScript) []string {
+	env := os.Environ()
+	for _, name := range []string{"PATH", "HOME", "LANG", "TMPDIR", "WORK"} {
+		env = append(env, name+"="+ts.Getenv(name))
+	}
+	return env
+}
+
+// copyTree copies a folder: copy FROM TO.
+func copyTree(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
+// up is a daemon that runs beside the script.
+type up struct {
+	cmd  *exec.Cmd
+	done chan error
+	said *os.File
+}
+
+// daemonUp starts bod run in the background and goes on when it says that it is at work: daemon PATTERN ARG...
+// It waits for the words themselves, so nothing here guesses how long a start takes.
+func daemonUp(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := exec.LookPath("bod")
+	ts.Check(err)
+	said, err := os.Create(ts.MkAbs("daemon.log"))
+	ts.Check(err)
+	d := &up{cmd: exec.Command(path, append([]string{"run"}, args[1:]...)...), done: make(chan error, 1), said: said}
+	d.cmd.Dir, d.cmd.Env = ts.MkAbs("."), environ(ts)
+	r, w, err := os.Pipe()
+	ts.Check(err)
+	d.cmd.Stdout, d.cmd.Stderr = w, w
+	ts.Check(d.cmd.Start())
+	w.Close()
+	ready := make(chan bool, 1)
+	go func() {
+		lines := bufio.NewScanner(io.TeeReader(r, said))
+		found := false
+		for lines.Scan() {
+			if !found && strings.Contains(lines.Text(), args[0]) {
+				found = true
+				ready <- true
+			}
+		}
+		if !found {
+			ready <- false
+		}
+		d.done <- d.cmd.Wait()
+	}()
+	ts.Defer(func() {
+		_ = d.cmd.Process.Kill()
+		_ = said.Close()
+	})
+	if !<-ready {
+		ts.Fatalf("the daemon ended before it said %q:\n%s", args[0], ts.ReadFile("daemon.log"))
+	}
+	running.Store(ts, d)
+}
+
+// running are the daemons by their script; scripts run side by side.
+var running sync.Map
+
+// daemonStop ends the daemon as systemd does, and wants it to end well.
+func daemonStop(ts *testscript.TestScript, _ bool, _ []string) {
+	v, ok := running.Load(ts)
+	if !ok {
+		ts.Fatalf("no daemon was started")
+	}
+	d := v.(*up)
+	ts.Check(d.cmd.Process.Signal(syscall.SIGTERM))
+	if err := <-d.done; err != nil {
+		ts.Fatalf("the daemon ended badly: %v\n%s", err, ts.ReadFile("daemon.log"))
+	}
+}
