@@ -68,7 +68,8 @@
 //
 // A rule with one time a day has exactly one occurrence on each local date. In
 // a gap (clocks go forward) it is the first moment after the gap: late by
-// minutes is better than not at all, and never before the hour that was said.
+// minutes is better than not at all, and never before the hour that was said. (Where
+// the gap runs into midnight that moment is 0:00 of the date after.)
 // In an overlap (clocks go back) it is the first of the two, because the second
 // would be a repetition. Where a zone skipped a whole date, that date has no
 // occurrence of a rule for every day or every business day; a rule that names

@@ -40,7 +40,6 @@ func (p *englishReader) read(key string) {
 			word := p.unknown()
 			p.b.fail(key, Text{"「" + quote(word) + "」の意味が分かりません", "it isn't clear what " + `"` + quote(word) + `" means`},
 				didYouMean(strings.Trim(word, "0123456789():;."), englishWords, Text{`「毎月25日 10:00 休みなら前営業日」のように書いてください`, `write it as "every month on the 25th at 10:00, or the business day before if closed"`}))
-			return
 		}
 	}
 }
@@ -470,7 +469,7 @@ func (p *englishReader) named() (d namedDay, ok bool) {
 func (p *englishReader) note() {
 	from := p.i
 	p.skip(" ")
-	if !p.eat("(in shorter months the last day)", "(in shorter months the last business day)") {
+	if !p.eat("(in shorter months the last day)", "(in shorter months the last business day)", "(in common years the 28th)") {
 		p.i = from
 	}
 }

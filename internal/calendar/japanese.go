@@ -35,7 +35,6 @@ func (p *japaneseReader) read(key string) {
 				next = Text{"休みのときの扱いなら「休みなら" + word + "」、日をずらすなら「25日の" + word + "」と書いてください", `write "休みなら` + word + `", or "25日の` + word + `" for an offset`}
 			}
 			p.b.fail(key, Text{"「" + quote(word) + "」の意味が分かりません", "it isn't clear what " + `"` + quote(word) + `" means`}, next)
-			return
 		}
 	}
 }
@@ -143,7 +142,7 @@ func (p *japaneseReader) every() bool {
 		u = byQuarter
 	case p.eat("毎年度", "各年度", "年度ごと", "年度毎", "年度"):
 		u = byFiscalYear
-	case p.eat("毎年末", "年末"):
+	case p.eat("毎年末日", "毎年末", "年末"):
 		b.setEvery(byYear, 1)
 		d := namedDay{month: 12, kind: dayLast}
 		p.tail(&d)
@@ -344,7 +343,7 @@ func (p *japaneseReader) monthOf(d *namedDay) {
 
 // tail takes what may follow a day: the note on short months and an offset.
 func (p *japaneseReader) tail(d *namedDay) {
-	p.eat("(ない月は末日)", "(ない月は最終営業日)", "(ない年は末日)")
+	p.eat("(ない月は末日)", "(ない月は最終営業日)", "(ない年は28日)")
 	from := p.i
 	of := p.eat("の")
 	p.skip(" ")

@@ -191,15 +191,14 @@ func (s *Schedule) Of(period string) (o Occurrence, ok bool) {
 		return Occurrence{}, false
 	}
 	if s.shape == ByMinute {
-		if !s.rule.cron.on(first) || s.rule.ifClosed == skip && !s.days.open(first) {
+		// A gap may have moved it here from the end of the day before.
+		start := first.at(0, s.zone)
+		found := s.minutes(start.Add(-1), start.Add(26*time.Hour), false)
+		i := slices.IndexFunc(found, func(o Occurrence) bool { return o.Period == period })
+		if i < 0 {
 			return Occurrence{}, false
 		}
-		for _, t := range s.rule.cron.moments(first, s.zone, nil) {
-			if s.periodOfMinute(t) == period {
-				return s.minute(t), true
-			}
-		}
-		return Occurrence{}, false
+		return found[i], true
 	}
 	// An offset may take the nominal day out of its month.
 	found := false
@@ -286,7 +285,9 @@ func (s *Schedule) exists(c candidate) bool {
 	if s.rule.every != byBusinessDay && (s.rule.every != byDay || s.rule.n > 1) && s.rule.every != byCron {
 		return true
 	}
-	return dayOf(s.at(c.nominal)) == c.nominal
+	// Its midnight tells: in a gap at the end of a date a late hour moves into the
+	// next date, though the date itself was there.
+	return dayOf(c.nominal.at(0, s.zone)) == c.nominal
 }
 
 // act shifts a candidate to the day on which it acts; false when it is dropped.

@@ -87,7 +87,9 @@ func (r Rule) japanese() string {
 // shortOf tells the reader what a day means where it may be missing.
 func (d namedDay) shortOf(u unit) Text {
 	switch {
-	case d.kind == dayNumber && d.n > 28 && (d.month == 0 || u == byQuarter || d.month == int8(time.February)):
+	case d.kind == dayNumber && d.n > 28 && d.month == int8(time.February) && u != byQuarter:
+		return Text{"（ない年は28日）", " (in common years the 28th)"}
+	case d.kind == dayNumber && d.n > 28 && (d.month == 0 || u == byQuarter):
 		return Text{"（ない月は末日）", " (in shorter months the last day)"}
 	case d.kind == dayBusiness && d.n > 17 && (u == byMonth || d.month != 0):
 		return Text{"（ない月は最終営業日）", " (in shorter months the last business day)"}

@@ -269,8 +269,7 @@ func (b *draft) tableIfClosed(v any) {
 	if isJapanese(text) {
 		r := &japaneseReader{scanner{s: text}, b}
 		if r.closed() {
-			r.skip(" .")
-			if r.end() {
+			if r.skip(" ."); r.end() {
 				return
 			}
 		} else if c, ok := r.closedAction(); ok {
@@ -281,7 +280,11 @@ func (b *draft) tableIfClosed(v any) {
 		}
 	} else {
 		r := &englishReader{scanner{s: text}, b}
-		if c, ok := r.closedAction(true); ok {
+		if r.closed() {
+			if r.skip(" ."); r.end() {
+				return
+			}
+		} else if c, ok := r.closedAction(true); ok {
 			if r.skip(" ."); r.end() {
 				b.setIfClosed(c)
 				return
