@@ -147,7 +147,7 @@ func read(path string, kinds []Kind, asked map[string]bool) *loader {
 		return l
 	}
 	l.at = newLines(text)
-	l.tree = plant(text, scan(text, &l.f), &l.f, l.at)
+	l.tree = plant(text, &l.f, l.at)
 	l.top()
 	l.c.seen = nil
 	return l
@@ -402,7 +402,7 @@ func (l *loader) holidays(s *section, e *entry, v string) {
 	}
 	h, err := calendar.ParseHolidays(b)
 	if err != nil {
-		s.problem(e.val, say("祝日の表 %s を読めません（%v）", "the table of holidays %s cannot be read (%v)", clip(v), err),
+		s.problem(e.val, calendar.Text{JA: "祝日の表 " + clip(v) + " が読めないか、足りない祝日があります", EN: "holidays_file " + clip(v) + ": " + err.Error()},
 			say("内閣府の syukujitsu.csv をそのまま置いてください", "use the Cabinet Office's syukujitsu.csv as it is"))
 		return
 	}

@@ -6,11 +6,11 @@ import "testing"
 type letter struct{}
 
 type letterSpec struct {
-	To, Cc []Addressee
-	Letter string
-	Fields map[string]string
-	Each   bool
-	Limit  int64
+	To, Cc   []Addressee
+	Letter   string
+	Fields   map[string]string
+	Together bool
+	Limit    int64
 }
 
 func (letter) Name() string { return "send" }
@@ -22,14 +22,14 @@ func (letter) Keys() []Key {
 		{Name: "letter", Type: "file", Meaning: say("手紙", "the letter"), Example: `letter = "letters/a.txt"`, Needed: true},
 		{Name: "attach", Type: "list of files", Meaning: say("添付", "attachments"), Example: `attach = ["a-*.pdf"]`},
 		{Name: "fields", Type: "table", Meaning: say("欄", "fields"), Example: `fields = { a = "b" }`},
-		{Name: "each", Type: "true or false", Meaning: say("1社に1通", "one each"), Example: `each = true`},
+		{Name: "together", Type: "true or false", Meaning: say("全員に1通", "one for all"), Example: `together = true`},
 		{Name: "limit", Type: "size", Meaning: say("上限", "limit"), Example: `limit = "20 MB"`},
 	}
 }
 
 func (letter) Decode(d *Decoder) any {
 	s := &letterSpec{To: d.Addressees("to"), Cc: d.Addressees("cc"), Letter: d.String("letter"),
-		Fields: d.Table("fields"), Each: d.Bool("each", false), Limit: d.Size("limit", 20<<20)}
+		Fields: d.Table("fields"), Together: d.Bool("together", false), Limit: d.Size("limit", 20<<20)}
 	for i, p := range d.Strings("attach") {
 		if err := d.Config.CheckPath(p); err != nil {
 			f := err.(*FileError)

@@ -37,6 +37,7 @@ type statement struct {
 type header struct {
 	key    []string
 	off    int
+	top    bool // what stands above the first header
 	list   bool // [[…]]
 	lost   bool // could not be read: nobody knows where the statements belong
 	body   []statement
@@ -63,25 +64,27 @@ type scanner struct {
 	eol   int // here no line ends: known of the line that was looked at last
 }
 
-// scan splits the text into its tables; the first has no header.
-func scan(src string, f *findings) []header {
+// scan splits the text into its tables and gives them one after another; the first
+// has no header. What it gives is only good until the next: 10,000 jobs need not be
+// held as statements and as values at the same time.
+func scan(src string, f *findings, give func(*header)) {
 	s := &scanner{src: src, f: f, blank: noPlace, eol: -1}
-	all := []header{{off: 0}}
+	h := header{top: true}
 	for s.pos < len(s.src) && !f.full() {
 		s.skipBlank()
 		switch r, n := s.peek(); {
 		case n == 0:
-		case r == '\n':
-			s.pos++
-		case r == '\r':
+		case r == '\n' || r == '\r':
 			s.pos++
 		case r == '#' || r == '＃':
 			s.comment()
 		case r == '[' || r == '［':
-			all = append(all, s.header())
+			give(&h)
+			body := h.body[:0]
+			h = s.header()
+			h.body = body
 		default:
 			st := s.statement()
-			h := &all[len(all)-1]
 			if len(h.body) == 0 {
 				h.lo = st.off
 			}
@@ -90,7 +93,7 @@ func scan(src string, f *findings) []header {
 		}
 		s.flush()
 	}
-	return all
+	give(&h)
 }
 
 func (s *scanner) peek() (rune, int) {

@@ -37,7 +37,7 @@ func sameAsParser(t *testing.T, text string) {
 	t.Helper()
 	var f findings
 	clean := withoutControls(text, &f)
-	tree := plant(clean, scan(clean, &f), &f, newLines(clean))
+	tree := plant(clean, &f, newLines(clean))
 	want := make(map[string]any)
 	_, err := toml.Decode(clean, &want)
 	switch {
@@ -64,7 +64,7 @@ func TestScannerReadsWhatTheParserReads(t *testing.T) {
 		}
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			var f findings
-			scan(string(b), &f)
+			scan(string(b), &f, func(*header) {})
 			for _, x := range f.list {
 				t.Errorf("%d: %s", x.off, x.what.EN)
 			}

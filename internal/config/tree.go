@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"sort"
 	"strings"
 
 	"github.com/BurntSushi/toml"
@@ -80,40 +79,32 @@ type tree struct {
 	f    *findings
 	at   *lines
 	root *table
+	told int  // findings of the tables so far
 	lost bool // a header could not be read: a whole table may be missing
 }
 
-func plant(src string, all []header, f *findings, at *lines) *tree {
+// plant scans the text and joins what it finds.
+func plant(src string, f *findings, at *lines) *tree {
 	t := &tree{f: f, at: at, root: &table{defined: true}}
-	for i := range all {
-		h := &all[i]
-		to := t.root
+	scan(src, f, func(h *header) {
+		// Slips are told before the table is known that they are in.
+		for i := t.told; i < len(f.list); i++ {
+			if x := &f.list[i]; x.off >= h.off && x.job == "" {
+				x.job = jobOf(h.key)
+			}
+		}
 		switch {
+		case h.top:
+			t.fill(src, t.root, h)
 		case h.lost:
 			// Its statements were scanned for slips; nobody knows what they mean.
 			t.lost = true
-			continue
-		case i > 0:
-			to = t.open(h)
+		default:
+			t.fill(src, t.open(h), h)
 		}
-		t.fill(src, to, h)
-	}
-	t.whose(all)
+		t.told = len(f.list)
+	})
 	return t
-}
-
-// whose says of which job the slips are that the scanner found.
-func (t *tree) whose(all []header) {
-	for i := range t.f.list {
-		x := &t.f.list[i]
-		if x.off < 0 || x.job != "" {
-			continue
-		}
-		n := sort.Search(len(all), func(n int) bool { return all[n].off > x.off })
-		if n > 1 {
-			x.job = jobOf(all[n-1].key)
-		}
-	}
 }
 
 // open finds or makes the table that a header names.

@@ -1,0 +1,170 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"bod/internal/calendar"
+)
+
+// rest is what stands beside one key's example, so that the file loads.
+var rest = map[string][]string{
+	"":                 {`timezone = "Asia/Tokyo"`, `admin = ["sato"]`},
+	"mail":             {`from = "経理 <keiri@aozora.example>"`},
+	"mail.oauth2":      {`token_url = "https://login.example/token"`, `client_id = "bod"`},
+	"people":           {`sato = "佐藤 <sato@aozora.example>"`, `tanaka = "田中 <tanaka@aozora.example>"`, `mori = { mail = "mori@aozora.example" }`},
+	"people.NAME":      {`name = "森"`, `mail = "mori@aozora.example"`},
+	"partner.NAME":     {`name = "株式会社アクメ商事"`, `mail = ["info@acme.example"]`},
+	"summary":          {`to = ["sato"]`},
+	"job.NAME":         {`kind = "send"`, `when = "毎営業日 9:30"`, `to = ["acme"]`, `letter = "a.txt"`},
+	"job.NAME.confirm": {`by = ["tanaka"]`},
+	"job.NAME.when":    {`every = "month"`, `day = 25`, `at = "10:00"`, `if_closed = "before"`},
+}
+
+// instead replaces the other keys of the table where an example excludes them.
+var instead = map[string][]string{
+	"partner.NAME.title":     {`name = "株式会社アクメ商事"`, `mail = ["info@acme.example"]`, `person = "山田"`},
+	"mail.oauth2":            {`from = "経理 <keiri@aozora.example>"`, `auth = "xoauth2"`},
+	"job.NAME.when.month":    {`every = "year"`, `day = 25`, `at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.on":       {`every = "week"`, `at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.starting": {`every = "2 weeks"`, `at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.dates":    {`at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.cron":     {`if_closed = "before"`},
+}
+
+// headers are the tables of a complete file.
+var headers = []struct{ table, header string }{
+	{"", ""}, {"company", "[company]"}, {"calendar", "[calendar]"}, {"mail", "[mail]"}, {"mail.oauth2", "[mail.oauth2]"},
+	{"folders", "[folders]"}, {"people", "[people]"}, {"people.NAME", "[people.mori]"}, {"partner.NAME", "[partner.acme]"},
+	{"summary", "[summary]"}, {"job.NAME", "[job.a]"}, {"job.NAME.confirm", "[job.a.confirm]"}, {"job.NAME.when", "[job.a.when]"},
+}
+
+// fileWith is a complete jobs.toml that has one example in its table.
+func fileWith(table, name, example string) string {
+	word := func(line string) string { return strings.TrimSpace(strings.SplitN(line, "=", 2)[0]) }
+	var b strings.Builder
+	for _, h := range headers {
+		lines := rest[h.table]
+		if other, ok := instead[table+"."+name]; ok && h.table == table {
+			lines = other
+		}
+		// A table of its own only where the example stands in it: confirm, when and mori have two spellings.
+		if h.table != table && (h.table == "job.NAME.confirm" || h.table == "job.NAME.when" || h.table == "people.NAME" || h.table == "folders" || h.table == "mail.oauth2") {
+			continue
+		}
+		b.WriteString(h.header + "\n")
+		for _, line := range lines {
+			switch {
+			case h.table == table && word(line) == word(example):
+			case h.table == "people" && table == "people.NAME" && word(line) == "mori":
+			case h.table == "job.NAME" && table == "job.NAME.when" && word(line) == "when":
+			default:
+				b.WriteString(line + "\n")
+			}
+		}
+		if h.table == table {
+			b.WriteString(example + "\n")
+		}
+	}
+	return b.String()
+}
+
+// world makes the files that examples name, below dir; the replacer points the examples there.
+func world(t *testing.T, dir string) *strings.Replacer {
+	t.Helper()
+	cert, err := os.ReadFile("testdata/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	days, err := os.ReadFile("../calendar/syukujitsu.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "syukujitsu.csv": string(days),
+		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.NewReplacer(`"/etc/`, `"`+dir+`/etc/`, `"/mnt/`, `"`+dir+`/mnt/`)
+}
+
+// Every documented key is read by the decoder, and its example, in either language, loads.
+func TestEveryKeyIsReadAndItsExampleLoads(t *testing.T) {
+	asked := make(map[string]bool)
+	dir := t.TempDir()
+	here := world(t, dir)
+	for _, k := range Keys(testKinds) {
+		examples := []string{k.Example}
+		if en, ok := englishExamples[k.Table+"."+k.Name]; ok {
+			examples = append(examples, en)
+		}
+		for _, example := range examples {
+			t.Run(k.Table+"."+k.Name, func(t *testing.T) {
+				if k.Name != anyName && !strings.HasPrefix(example, k.Name+" = ") || strings.Contains(example, "\n") {
+					t.Fatalf("the example %q is no line of the key", example)
+				}
+				path := filepath.Join(dir, "jobs.toml")
+				text := fileWith(k.Table, k.Name, here.Replace(example))
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				l := read(path, testKinds, asked)
+				for _, p := range l.f.problems("jobs.toml", l.at, calendar.English) {
+					if !p.Warning {
+						t.Errorf("%s\n%s", p, text)
+					}
+				}
+			})
+		}
+		if !asked[k.Table+"\x00"+k.Name] {
+			t.Errorf("[%s] %s is documented, but nothing reads it", k.Table, k.Name)
+		}
+	}
+}
+
+// A key that the table does not have is never read, whatever the code asks for.
+func TestOnlyDocumentedKeysAreRead(t *testing.T) {
+	l := loadText(t, inOffice("timezone = \"Asia/Tokyo\"\nadmin = \"sato\"\n[company]\nslogan = \"x\"\n"))
+	s := l.section(l.tree.root.sub("company"), "company", "[company]", "")
+	if s.t.find("slogan") == nil {
+		t.Fatal("the tree lacks the key")
+	}
+	if v := s.str("slogan"); v != "" {
+		t.Errorf("an undocumented key was read as %q", v)
+	}
+}
+
+func TestKeysAreComplete(t *testing.T) {
+	seen := make(map[string]bool)
+	for _, k := range Keys(testKinds) {
+		id := k.Table + "." + k.Name
+		if seen[id] {
+			t.Errorf("%s is documented twice", id)
+		}
+		seen[id] = true
+		if k.Type == "" || k.Meaning.JA == "" || k.Meaning.EN == "" || k.Example == "" {
+			t.Errorf("%s lacks a type, a meaning or an example", id)
+		}
+	}
+	for id := range englishExamples {
+		if !seen[id] {
+			t.Errorf("there is an English example for %s, which does not exist", id)
+		}
+	}
+	for table, names := range laterKeys {
+		for _, n := range names {
+			if seen[table+"."+n] {
+				t.Errorf("%s.%s is both documented and for later", table, n)
+			}
+		}
+	}
+}
