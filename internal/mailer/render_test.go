@@ -170,6 +170,24 @@ func TestRenderAddressBeyondASCII(t *testing.T) {
 	}
 }
 
+// TestRenderLooksEncoded: what only looks like an encoded word arrives as it was typed.
+func TestRenderLooksEncoded(t *testing.T) {
+	l := invoice()
+	l.Subject, l.From.Name = "=?utf-8?q?x?=", "=?utf-8?q?y?="
+	if data := mustRender(t, l); bytes.Contains(data, []byte("=?utf-8?q?")) {
+		t.Error("it stands there as an encoded word")
+	}
+}
+
+// TestRenderChecksItself: a name that go-mail is known to break in this place is refused, not sent broken.
+func TestRenderChecksItself(t *testing.T) {
+	l := invoice()
+	l.To = []Address{{`\\\佐藤`, "佐藤@青空.example"}}
+	if _, err := Render(l); err == nil || !strings.Contains(err.Error(), "does not read back") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestRenderText(t *testing.T) {
 	l := invoice()
 	l.HTML, l.Files = "", nil

@@ -47,6 +47,7 @@ type script struct {
 	messages [][]byte
 	release  chan struct{} // ends a stall amid the body
 	conn     net.Conn
+	ended    bool // the connection is closed
 }
 
 func (s *script) dial(context.Context, string, string) (net.Conn, error) {
@@ -115,7 +116,12 @@ var usual = map[string]string{
 }
 
 func (s *script) serve(conn net.Conn) {
-	defer func() { conn.Close() }()
+	defer func() {
+		conn.Close()
+		s.mu.Lock()
+		s.ended = true
+		s.mu.Unlock()
+	}()
 	r := bufio.NewReader(conn)
 	answer := func(keys ...string) bool {
 		text := ""

@@ -376,6 +376,21 @@ func TestScramIterations(t *testing.T) {
 	}
 }
 
+// TestLoginWithoutEnd: nor by asking on and on.
+func TestLoginWithoutEnd(t *testing.T) {
+	s := &script{answers: map[string]string{"EHLO": "250-mail.test\n250 AUTH CRAM-MD5"}}
+	s.login = func(string) sasl.Server { return curious{} }
+	_, err := s.server(t, ServerOptions{User: "keiri", Password: password("sesame-1234")}).Open(t.Context())
+	refused, ok := errors.AsType[*SessionError](err)
+	if !ok || refused.Credential || !strings.Contains(refused.Words, "come to an end") {
+		t.Error(err)
+	}
+}
+
+type curious struct{}
+
+func (curious) Next([]byte) ([]byte, bool, error) { return []byte("and?"), false, nil }
+
 // TestPasswordIsReadAtEachLogin, so that a changed credential counts without a restart.
 func TestPasswordIsReadAtEachLogin(t *testing.T) {
 	s := newSink(t, sinkOptions{login: user{"keiri", "new-sesame"}.login, offers: []string{"PLAIN"}})

@@ -288,6 +288,24 @@ func TestLastWord(t *testing.T) {
 	})
 }
 
+// TestNamedTwice: a server that is told a recipient twice may well deliver twice.
+func TestNamedTwice(t *testing.T) {
+	s := &script{}
+	session := s.open(t)
+	defer session.Close()
+	p := parcel("a@x.example", "b@x.example", "a@x.example")
+	p.BeforeDot = func(accepted []string) error {
+		if !slices.Equal(accepted, []string{"a@x.example", "b@x.example"}) {
+			t.Errorf("accepted are %v", accepted)
+		}
+		return nil
+	}
+	rs, _ := session.Carry(t.Context(), p)
+	if got := told(t, p.To, rs); got != "sent dot 250, sent dot 250, sent dot 250" || s.heard("RCPT") != 2 {
+		t.Error(got, s.said())
+	}
+}
+
 func TestReplyWithoutEnd(t *testing.T) {
 	s := &script{answers: map[string]string{"MAIL": strings.Repeat("250-more\n", maxReply/8)}}
 	session := s.open(t)
