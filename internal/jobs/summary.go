@@ -433,4 +433,3 @@ func standing(w *World, r ledger.Run) (string, error) {
 	}
 	return worst, nil
 }
-
