@@ -89,7 +89,7 @@ func (b *desk) confirm(ctx context.Context, id, set, no, why string) error {
 			}
 			open = []ledger.Message{*t.message}
 		}
-		open = confirmSet(open)
+		open = jobs.ConfirmSet(open)
 		for _, m := range open {
 			if bodies[m.ID], err = v.Body(m.ID); err != nil {
 				return err
@@ -147,9 +147,4 @@ func (b *desk) showForConfirm(c *config.Config, run ledger.Run, open []ledger.Me
 		}
 	}
 	return nil
-}
-
-// confirmSet are the messages that a confirmation is about.
-func confirmSet(ms []ledger.Message) []ledger.Message {
-	return slices.DeleteFunc(ms, func(m ledger.Message) bool { return m.State != ledger.StateHeld || m.ConfirmCount == 0 })
 }

@@ -31,6 +31,8 @@ type desk struct {
 	out   io.Writer // words for a person: control characters from outside never reach the terminal
 	err   io.Writer
 
+	rawErr io.Writer // the error stream itself, to see whether it is a terminal
+
 	file  string // --file, $BOD_JOBS, else jobs.toml
 	state string // --state
 	by    string // --by
@@ -46,7 +48,7 @@ type desk struct {
 // newDesk finds the language first, for even the help is read by a person: the
 // file's, where a file can be read, else the terminal's.
 func newDesk(args []string, stdin io.Reader, stdout, stderr io.Writer) *desk {
-	b := &desk{stdin: stdin, raw: stdout, out: cleaner{stdout}, err: cleaner{stderr}, zone: time.Local, now: time.Now}
+	b := &desk{stdin: stdin, raw: stdout, out: cleaner{stdout}, err: cleaner{stderr}, rawErr: stderr, zone: time.Local, now: time.Now}
 	b.file = fileFlag(args)
 	b.lang = peek(b.file).language
 	return b
@@ -218,43 +220,36 @@ func (b *desk) reader(ctx context.Context, dir string) (*ledger.Ledger, error) {
 
 // ledgerFault words what is wrong with a ledger, with the next step.
 func (b *desk) ledgerFault(dir string, err error) error {
-	f := &fault{code: exitConfig, cause: err}
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case errors.Is(err, ledger.ErrNone):
-		f.code, f.cause = exitFailed, nil
-		f.what = fmt.Sprintf(b.in("記録がまだありません（%s）", "there is no ledger yet in %s"), dir)
-		f.next = b.in("bod run を始めると作られます。ほかの場所にあるなら --state で示してください", "bod run makes one; if it lies elsewhere, name its folder with --state")
-	case errors.Is(err, ledger.ErrMissing):
-		f.what = fmt.Sprintf(b.in("記録のファイルが %s からなくなっています（しるしだけが残っています）", "the ledger in %s is gone, only its marker is there"), dir)
-		f.next = b.in("控え（bod backup で取ったもの）を戻すか、場所を確かめてください。新しく作り直すことはしません", "put a backup back, or check the place; bod makes no new one by itself")
-		f.cause = nil
-	case errors.Is(err, ledger.ErrLocked):
-		f.code = exitFailed
-		f.what = fmt.Sprintf(b.in("別の bod がこの記録（%s）を使っています", "another bod is at work with the ledger in %s"), dir)
-		if pid, held, herr := ledger.Holder(dir); herr == nil && held && pid > 0 {
-			f.what += fmt.Sprintf(b.in("（プロセス %d）", " (process %d)"), pid)
+	}
+	what, next := ledger.Advice(err, b.lang != calendar.English)
+	if what == "" {
+		return b.fail(err, calendar.Text{JA: "記録（" + dir + "）を読み書きできませんでした", EN: "couldn't use the ledger in " + dir},
+			calendar.Text{JA: "フォルダの場所と、読み書きの権限を確かめてください", EN: "check the folder and who may read and write it"})
+	}
+	f := &fault{code: exitFailed, what: sentence(what) + b.in("（", " (") + dir + b.in("）", ")"), next: sentence(next)}
+	for _, lasting := range []error{ledger.ErrMissing, ledger.ErrTrial, ledger.ErrSchema, ledger.ErrDamaged} {
+		if errors.Is(err, lasting) {
+			f.code = exitConfig
 		}
-		f.next = b.in("動いている bod に任せるか、止めてからもう一度実行してください", "leave it to that one, or stop it and try again")
-		f.cause = nil
-	case errors.Is(err, ledger.ErrTrial):
-		f.what = fmt.Sprintf(b.in("記録（%s）はお試し用か本番用のもう一方です", "the ledger in %s is of the other mode (trial or real)"), dir)
-		f.next = b.in("お試しを終えて本番を始めるなら bod run --leave-trial、まだ試すなら [mail] の server を外すか trial_to を書いてください",
-			"to leave the trial for good: bod run --leave-trial; to go on trying: take server out of [mail], or set trial_to")
-		f.cause = nil
-	case errors.Is(err, ledger.ErrSchema):
-		f.what = fmt.Sprintf(b.in("記録（%s）の形がこの版の bod のものではありません", "the ledger in %s is not of the shape that this bod knows"), dir)
-		f.next = b.in("新しい版の bod で開いてください", "open it with the newer bod")
-	case errors.Is(err, ledger.ErrDamaged):
-		f.what = fmt.Sprintf(b.in("記録（%s）が壊れているようです。何も送りません", "the ledger in %s is damaged; nothing is sent"), dir)
-		f.next = b.in("bod verify で調べ、控えから戻してください", "look at it with bod verify, and restore a backup")
-	default:
-		f.code = exitFailed
-		f.what = fmt.Sprintf(b.in("記録（%s）を開けませんでした", "couldn't open the ledger in %s"), dir)
-		f.next = b.in("フォルダの場所と、読み書きの権限を確かめてください", "check the folder and who may read and write it")
+	}
+	if errors.Is(err, ledger.ErrLocked) {
+		if pid, held, herr := ledger.Holder(dir); herr == nil && held && pid > 0 {
+			f.what += fmt.Sprintf(b.in("、プロセス %d", ", process %d"), pid)
+		}
 	}
 	return f
+}
+
+// sentence fits a whole sentence into a line of this program's own: no full stop,
+// and in English no capital.
+func sentence(s string) string {
+	s = strings.TrimRight(s, "。.")
+	if first, rest := s[:min(1, len(s))], s[min(1, len(s)):]; first != "" {
+		s = strings.ToLower(first) + rest
+	}
+	return s
 }
 
 // who answers for an act: the person of jobs.toml, and the machine's user.

@@ -8,10 +8,12 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"bod/internal/calendar"
+	"bod/internal/config"
 	"bod/internal/daemon"
 	"bod/internal/jobs"
 	"bod/internal/ledger"
@@ -60,32 +62,30 @@ latest due period, or JOB/PERIOD.
 }
 
 func (b *desk) run(ctx context.Context, once, leave, verbose bool, do []string) error {
-	// The rules are read once here for the person's sake: every problem in their
-	// language before anything is opened.
-	c, err := b.rules()
-	if err != nil {
-		return err
-	}
 	var requests []daemon.Request
-	for _, name := range do {
-		job, period := name, ""
-		if i := strings.LastIndexByte(name, '/'); i >= 0 && c.Job(name) == nil {
-			job, period = name[:i], name[i+1:]
-		}
-		j, err := b.job(c, job)
+	var asks string
+	if len(do) > 0 {
+		c, err := b.rules()
 		if err != nil {
 			return err
 		}
-		if period != "" {
-			if _, err := b.occurrence(j, period); err != nil {
-				return err
-			}
+		if requests, err = b.requests(c, do); err != nil {
+			return err
 		}
-		requests = append(requests, daemon.Request{Job: j.Name, Period: period})
+		if asks, err = b.asks(c); err != nil {
+			return err
+		}
 	}
 	o := daemon.RunOptions{ConfigPath: b.file, StateDir: b.state, LeaveTrial: leave, Log: b.logger(verbose),
 		Say: func(format string, args ...any) { b.say(strings.TrimRight(format, "\n")+"\n", args...) }}
+	var err error
+	began := b.now()
 	if once {
+		// A person at a terminal reads the words and what was done; the log is for those who ask for it.
+		if terminal(b.rawErr) && !verbose {
+			o.Log = slog.New(slog.DiscardHandler)
+		}
+		o.By = asks
 		err = daemon.Once(ctx, o, requests)
 	} else {
 		// Only the daemon listens to a hang-up, as a wish to read the rules again; every
@@ -109,24 +109,92 @@ func (b *desk) run(ctx context.Context, once, leave, verbose bool, do []string) 
 		}()
 		err = daemon.Run(ctx, o, reload)
 	}
-	return b.runFault(c.StateDir(b.state, os.Getenv("STATE_DIRECTORY")), err)
+	if _, refused := errors.AsType[*daemon.ConfigError](err); once && !refused {
+		b.done(context.WithoutCancel(ctx), began)
+	}
+	return b.runFault(err, len(do) > 0)
+}
+
+// done tells what became of messages and runs since a moment. It only adds to
+// what was said already, so that a ledger that cannot be read adds nothing.
+func (b *desk) done(ctx context.Context, since time.Time) {
+	dir, _ := b.place()
+	l, err := ledger.OpenReader(ctx, dir)
+	if err != nil {
+		return
+	}
+	defer l.Close()
+	_ = l.View(ctx, func(v *ledger.View) error {
+		for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunWaiting, ledger.RunFailed}, ChangedFrom: since}) {
+			if err != nil {
+				return err
+			}
+			b.say("%s  %s  %s/%s\n", r.Number, jobs.RunWords(r, b.lang), r.Job, r.Period)
+			for _, reason := range r.Reasons {
+				b.say("  ・%s\n", reason.Text)
+			}
+		}
+		for m, err := range v.Messages(ledger.MessageQuery{ChangedFrom: since}) {
+			if err != nil {
+				return err
+			}
+			if m.State != ledger.StateReplaced {
+				b.messageLine(m)
+			}
+		}
+		return nil
+	})
+}
+
+// requests are what --do names: JOB, or JOB/PERIOD.
+func (b *desk) requests(c *config.Config, do []string) ([]daemon.Request, error) {
+	var out []daemon.Request
+	for _, name := range do {
+		job, period := name, ""
+		if i := strings.LastIndexByte(name, '/'); i >= 0 && c.Job(name) == nil {
+			job, period = name[:i], name[i+1:]
+		}
+		j, err := b.job(c, job)
+		if err != nil {
+			return nil, err
+		}
+		if period != "" {
+			if _, err := b.occurrence(j, period); err != nil {
+				return nil, err
+			}
+		}
+		out = append(out, daemon.Request{Job: j.Name, Period: period})
+	}
+	return out, nil
+}
+
+// asks is who asks for what --do names: a person where one can be told, else bod
+// itself, for a timer may call bod run --once as well.
+func (b *desk) asks(c *config.Config) (string, error) {
+	who, err := b.who(c)
+	if err != nil && b.by == "" {
+		return "", nil
+	}
+	return who.Name, err
 }
 
 // runFault words why the daemon could not start, or had to end.
-func (b *desk) runFault(dir string, err error) error {
+func (b *desk) runFault(err error, asked bool) error {
 	if err == nil || errors.Is(err, context.Canceled) {
 		return nil
 	}
 	if e, ok := errors.AsType[*daemon.ConfigError](err); ok {
 		return b.misread(e.Problems)
 	}
-	for _, known := range []error{ledger.ErrNone, ledger.ErrMissing, ledger.ErrLocked, ledger.ErrTrial, ledger.ErrSchema, ledger.ErrDamaged} {
-		if errors.Is(err, known) {
-			return b.ledgerFault(dir, err)
-		}
+	if what, _ := ledger.Advice(err, true); what != "" {
+		dir, _ := b.place()
+		return b.ledgerFault(dir, err)
 	}
 	if _, ok := errors.AsType[*fault](err); ok {
 		return err
+	}
+	if asked {
+		return &fault{code: exitFailed, what: err.Error()} // the office's own answer to what --do asked
 	}
 	return b.fail(err, calendar.Text{JA: "bod を続けられませんでした", EN: "couldn't go on"},
 		calendar.Text{JA: "記録はそのままです。原因を直して、もう一度始めてください", EN: "the ledger is as it was; mend the cause and start again"})

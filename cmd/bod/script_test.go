@@ -45,6 +45,7 @@ func TestScripts(t *testing.T) {
 			"halt":   daemonStop,
 			"number": number,
 			"copy":   copyTree,
+			"old":    old,
 		},
 	})
 }
@@ -121,6 +122,14 @@ func environ(ts *testscript.TestScript) []string {
 // copyTree copies a folder: copy FROM TO.
 func copyTree(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.CopyFS(ts.MkAbs(args[1]), os.DirFS(ts.MkAbs(args[0]))))
+}
+
+// old makes files a day old: what was changed a moment ago may still be growing, and is waited for.
+func old(ts *testscript.TestScript, _ bool, args []string) {
+	day := time.Now().AddDate(0, 0, -1)
+	for _, name := range args {
+		ts.Check(os.Chtimes(ts.MkAbs(name), day, day))
+	}
 }
 
 // up is a daemon that runs beside the script.

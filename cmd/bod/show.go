@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,11 +45,13 @@ happened, and the text. --eml prints the stored bytes as they are.`),
 
 // eventJSON is one entry of the log, for programs.
 type eventJSON struct {
-	Seq    int64  `json:"seq"`
-	At     string `json:"at"`
-	By     string `json:"by"`
-	User   string `json:"user,omitempty"`
-	Change string `json:"change"`
+	Seq    int64           `json:"seq"`
+	At     string          `json:"at"`
+	By     string          `json:"by"`
+	User   string          `json:"user,omitempty"`
+	Table  string          `json:"table"`
+	Row    string          `json:"row"`
+	Change json.RawMessage `json:"change"`
 }
 
 type attemptJSON struct {
@@ -158,7 +162,11 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 		}
 	}
 	if m.ConfirmCount > 0 {
-		rows = append(rows, []string{b.in("確認", "Confirmed"), fmt.Sprintf(b.in("%d / %d 回　%s", "%d of %d  %s"), len(m.Confirmed), m.ConfirmCount, strings.Join(m.Confirmed, ", "))})
+		said := fmt.Sprintf(b.in("%d / %d 人（%s）", "%d of %d (%s)"), len(m.Confirmed), m.ConfirmCount, strings.Join(m.ConfirmBy, ", "))
+		if len(m.Confirmed) > 0 {
+			said += b.in("　済み：", "  said yes: ") + strings.Join(m.Confirmed, ", ")
+		}
+		rows = append(rows, []string{b.in("確認", "Confirmed"), said})
 	}
 	b.say(b.in("メール %s\n", "Message %s\n"), m.Number)
 	columns(b.out, "  ", rows)
@@ -198,7 +206,7 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 		rows = append(rows, []string{in.Kind, in.Hash[:min(12, len(in.Hash))], in.Name})
 	}
 	columns(b.out, "  ", rows)
-	b.printEvents(events)
+	b.printEvents(events, m)
 	b.section("内容", "What it says")
 	return b.printLetter(body, "  ")
 }
@@ -261,27 +269,54 @@ func (b *desk) printDeliveries(m ledger.Message) {
 	columns(b.out, "  ", rows)
 }
 
-func (b *desk) printEvents(events []ledger.Event) {
+// printEvents tells what happened to rows, briefly; --json has every column.
+func (b *desk) printEvents(events []ledger.Event, m ledger.Message) {
 	if len(events) == 0 {
 		return
 	}
 	b.section("起きたこと", "What happened")
+	var rows [][]string
 	for _, e := range events {
-		change := string(e.Change)
-		if len(change) > 300 {
-			change = strings.ToValidUTF8(change[:300], "") + "…"
-		}
-		b.say("  %s  %s\n", b.moment(e.At), nonEmptyOr(e.Who.Name, e.Who.User))
-		for _, line := range wrap(change, 72) {
-			b.say("      %s\n", line)
+		rows = append(rows, []string{b.moment(e.At), nonEmptyOr(e.Who.Name, e.Who.User), b.happened(e, m)})
+	}
+	columns(b.out, "  ", rows)
+}
+
+// happened says one event in words: the state it led to, else which columns it wrote.
+func (b *desk) happened(e ledger.Event, m ledger.Message) string {
+	var change map[string]json.RawMessage
+	if err := json.Unmarshal(e.Change, &change); err != nil {
+		return string(e.Change)
+	}
+	text := func(column string) string {
+		var s string
+		_ = json.Unmarshal(change[column], &s) // a column of another type has no text
+		return s
+	}
+	about := ""
+	if e.Table == "delivery" {
+		for _, d := range m.Deliveries {
+			if strconv.FormatInt(d.ID, 10) == e.Row {
+				about = d.Mail + b.in("：", ": ")
+			}
 		}
 	}
+	switch {
+	case e.Table == "message" && text("key") != "":
+		return b.in("作成", "sealed")
+	case e.Table == "delivery" && text("state") != "":
+		return about + jobs.DeliveryWords(ledger.State(text("state")), b.lang) + prefixed(b.in("　", "  "), text("words"))
+	case e.Table == "run" && text("state") != "":
+		return jobs.RunWords(ledger.Run{State: ledger.RunState(text("state"))}, b.lang)
+	}
+	delete(change, "changed")
+	return about + strings.Join(slices.Sorted(maps.Keys(change)), ", ")
 }
 
 func (b *desk) events(events []ledger.Event) []eventJSON {
 	out := []eventJSON{}
 	for _, e := range events {
-		out = append(out, eventJSON{e.Seq, b.stamp(e.At), e.Who.Name, e.Who.User, string(e.Change)})
+		out = append(out, eventJSON{e.Seq, b.stamp(e.At), e.Who.Name, e.Who.User, e.Table, e.Row, e.Change})
 	}
 	return out
 }
@@ -376,6 +411,6 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 			b.say("  %s  %s\n", o.Name, o.Value)
 		}
 	}
-	b.printEvents(events)
+	b.printEvents(events, ledger.Message{})
 	return nil
 }

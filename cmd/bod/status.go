@@ -173,11 +173,10 @@ func (b *desk) needs(v *ledger.View, m ledger.Message) (need, bool, error) {
 		}
 		n.Next = fmt.Sprintf("bod retry %s WHY", m.Number)
 	case ledger.StateHeld:
-		i := slices.IndexFunc(m.Holds, func(h ledger.Hold) bool { return h.Reason != ledger.NotDue })
-		if i < 0 {
+		h, ok := gravest(m.Holds)
+		if !ok {
 			return need{}, false, nil
 		}
-		h := m.Holds[i]
 		n.Why = nonEmptyOr(h.Text, b.holdWords(h.Reason))
 		n.Next = fmt.Sprintf("bod release %s WHY", m.Number)
 		if h.Reason == ledger.Confirmation {
@@ -198,6 +197,17 @@ func (b *desk) needs(v *ledger.View, m ledger.Message) (need, bool, error) {
 		}
 	}
 	return n, true, nil
+}
+
+// gravest is the reason to hold that a person has to see first, in the order in
+// which the words for the state are chosen. That a message is not yet due needs nobody.
+func gravest(hs []ledger.Hold) (ledger.Hold, bool) {
+	for _, r := range []ledger.HoldReason{ledger.Check, ledger.Person, ledger.Gone, ledger.Restored, ledger.Late, ledger.Confirmation} {
+		if i := slices.IndexFunc(hs, func(h ledger.Hold) bool { return h.Reason == r }); i >= 0 {
+			return hs[i], true
+		}
+	}
+	return ledger.Hold{}, false
 }
 
 func (b *desk) runNeeds(r ledger.Run) need {
