@@ -53,6 +53,22 @@ func BenchmarkNextOf10000(b *testing.B) {
 	}
 }
 
+// BenchmarkDueOf10000 is one wake-up: what came due in the last minute?
+func BenchmarkDueOf10000(b *testing.B) {
+	tokyo := zone(b, "Asia/Tokyo")
+	x := days(b, DaysOptions{Country: "jp"})
+	all := make([]*Schedule, 10000)
+	for i := range all {
+		all[i] = schedule(b, fmt.Sprintf("毎月%d日 %d:%02d 休みなら前営業日", i%31+1, i%24, i%60), x, tokyo)
+	}
+	now := time.Date(2026, 11, 24, 9, 0, 0, 0, tokyo)
+	for b.Loop() {
+		for _, s := range all {
+			s.Due(now.Add(-time.Minute), now)
+		}
+	}
+}
+
 func BenchmarkDueYear(b *testing.B) {
 	tokyo := zone(b, "Asia/Tokyo")
 	s := schedule(b, "毎営業日 9:30", days(b, DaysOptions{Country: "jp"}), tokyo)
@@ -65,7 +81,7 @@ func BenchmarkDueYear(b *testing.B) {
 
 func BenchmarkParseSentence(b *testing.B) {
 	for _, s := range []string{"毎月25日 10:00 休みなら前営業日", "every month on the 25th at 10:00, or the business day before if closed"} {
-		b.Run(s[:5], func(b *testing.B) {
+		b.Run(fmt.Sprint(len(s)), func(b *testing.B) {
 			for b.Loop() {
 				ParseSentence(s)
 			}

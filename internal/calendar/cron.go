@@ -33,6 +33,9 @@ var cronFields = [...]struct {
 
 func parseCron(s string) (*cron, *Problem) {
 	fields := strings.Fields(fold(s))
+	if len(s) > longestSentence/2 {
+		return nil, problem("cron", Text{"cron が長すぎます", "cron is too long"}, Text{"*/5 や 1-5 のようにまとめてください", "write ranges such as 1-5 or steps such as */5"})
+	}
 	if len(fields) != 5 {
 		return nil, problem("cron", Text{fmt.Sprintf("cron は5つの欄が要りますが、%d個あります", len(fields)), fmt.Sprintf("cron has five fields, here are %d", len(fields))},
 			Text{`分 時 日 月 曜日 の順に "0 9 * * 1-5" のように書いてください`, `write minute, hour, day, month and weekday, as in "0 9 * * 1-5"`})

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,8 +18,8 @@ type DaysOptions struct {
 }
 
 // Days knows business days. It never changes after NewDays and may be shared by
-// any number of schedules and goroutines; it takes about 7 KB and, for Japan,
-// the holidays' names.
+// any number of schedules and goroutines. It takes about 7 KB; the names of the
+// holidays are shared among all Days of a country.
 type Days struct {
 	closed   [(lastHolidayYear - firstHolidayYear + 1) * 366 / 64]uint64
 	holidays holidayList
@@ -33,10 +34,10 @@ var (
 )
 
 // weekendsOnly serves those who have no Days.
-func weekendsOnly() *Days {
+var weekendsOnly = sync.OnceValue(func() *Days {
 	d, _ := NewDays(DaysOptions{Country: "none"})
 	return d
-}
+})
 
 // NewDays checks the options; the problems' keys are "country", "closed", "open".
 // With problems the Days is nil.
@@ -47,7 +48,11 @@ func NewDays(o DaysOptions) (*Days, []Problem) {
 	case "none":
 	case "jp", "jp-bank":
 		var official int
-		x.holidays, official = japan(o.Holidays)
+		if o.Holidays == nil {
+			x.holidays, official = japanEmbedded()
+		} else {
+			x.holidays, official = japan(o.Holidays)
+		}
 		x.known = Date{official, 12, 31}
 		x.bank = code == "jp-bank"
 	default:
@@ -157,25 +162,38 @@ func (x *Days) set(d day, closed bool) {
 }
 
 func (x *Days) setRange(r Range, closed bool) {
-	r.each(func(first, last day) {
+	years := lastHolidayYear
+	if r.First.Year != 0 {
+		years = firstHolidayYear - 1 // once
+	}
+	for y := firstHolidayYear - 1; y <= years; y++ {
+		first, last := r.in(y)
 		for d := max(first, firstKnown); d <= min(last, lastKnown); d++ {
 			x.set(d, closed)
 		}
-	})
+	}
 }
 
-// each calls f with the days of the range, in each year if it has none of its own.
-func (r Range) each(f func(first, last day)) {
+// in is the range as it begins in a year.
+func (r Range) in(year int) (first, last day) {
 	if r.First.Year != 0 {
-		f(r.First.day(), r.Last.day())
-		return
+		return r.First.day(), r.Last.day()
 	}
 	over := 0
 	if r.Last.Month < r.First.Month || (r.Last.Month == r.First.Month && r.Last.Day < r.First.Day) {
 		over = 1
 	}
-	for y := firstHolidayYear - 1; y <= lastHolidayYear; y++ {
-		f(inYear(r.First, y), inYear(r.Last, y+over))
+	return inYear(r.First, year), inYear(r.Last, year+over)
+}
+
+func (r Range) contains(d day) bool {
+	for year := d.date().Year; ; year-- { // it may have begun in the year before
+		if first, last := r.in(year); first <= d && d <= last {
+			return true
+		}
+		if year < d.date().Year {
+			return false
+		}
 	}
 }
 
@@ -208,10 +226,7 @@ func (x *Days) Why(d Date) Text {
 	if w := n.weekday(); w == time.Saturday || w == time.Sunday {
 		return weekdayName(w)
 	}
-	company := false
-	for _, r := range x.company {
-		r.each(func(first, last day) { company = company || (first <= n && n <= last) })
-	}
+	company := slices.ContainsFunc(x.company, func(r Range) bool { return r.contains(n) })
 	if x.bank && !company {
 		return Text{"銀行の休業日", "a bank holiday"}
 	}

@@ -212,6 +212,9 @@ var byLaw = sync.OnceValue(func() holidayList {
 	return all.sorted()
 })
 
+// japanEmbedded is what all share who give no table of their own.
+var japanEmbedded = sync.OnceValues(func() (holidayList, int) { return japan(nil) })
+
 // japan is the holidays of all years: from the given table where it knows them,
 // else from the embedded one, else by law. official is the last year that one of
 // the tables knows.

@@ -186,7 +186,7 @@ func (p *japaneseReader) every() bool {
 // repetition, where a number by itself could be anything.
 func (p *japaneseReader) days(alone bool) bool {
 	any := false
-	var open []int8 // numbers that wait for the word after the last one: 5・10・25日, 第1・第3金曜
+	var open []int8 // numbers that wait for the word after the last one: 5・10・25日, 第1・3金曜
 	for {
 		from := p.i
 		if any || len(open) > 0 {
@@ -197,7 +197,7 @@ func (p *japaneseReader) days(alone bool) bool {
 				break
 			}
 		}
-		d, ok, bare := p.day()
+		d, ok, bare := p.day(len(open) > 0)
 		if !ok && bare >= 0 {
 			open = append(open, bare)
 			continue
@@ -224,8 +224,9 @@ func (p *japaneseReader) days(alone bool) bool {
 	return any
 }
 
-// day takes one day. bare is a number after which the word is still to come, -1 if there is none.
-func (p *japaneseReader) day() (d namedDay, ok bool, bare int8) {
+// day takes one day. bare is a number after which the word is still to come, -1
+// if there is none. After such a number 第 may be left out (第2・4火曜).
+func (p *japaneseReader) day(listed bool) (d namedDay, ok bool, bare int8) {
 	start := p.i
 	bare = -1
 	p.monthOf(&d)
@@ -254,7 +255,7 @@ func (p *japaneseReader) day() (d namedDay, ok bool, bare int8) {
 			d.kind, ok = dayBusiness, true
 		case p.eat("営業日"):
 			d.kind, ok = dayBusiness, !p.eat("前", "後", "ごと")
-		case !nth && p.eat("日"):
+		case !nth && !strings.HasPrefix(p.rest(), "日曜") && p.eat("日"):
 			d.kind, ok = dayNumber, !p.eat("前", "後", "ごと", "間")
 		case !nth && d.month == 0 && p.eat("/"):
 			if m := p.i; p.number2(&d, n) {
@@ -262,7 +263,7 @@ func (p *japaneseReader) day() (d namedDay, ok bool, bare int8) {
 			} else {
 				p.i = m
 			}
-		case nth && p.startsWeekday():
+		case (nth || listed) && p.startsWeekday():
 			d.kind = dayWeekday
 			d.weekday, ok = p.weekday()
 		default:

@@ -293,9 +293,9 @@ func (p *scanner) clock() (c Clock, ok bool, prob *Problem) {
 	}
 	half := 0 // 1 in the morning, 2 in the afternoon
 	switch {
-	case p.eat("午前"):
+	case p.eat("午前"), p.word("am"):
 		half = 1
-	case p.eat("午後"):
+	case p.eat("午後"), p.word("pm"):
 		half = 2
 	}
 	p.skip(" ")

@@ -247,7 +247,7 @@ func englishList(words []string) string {
 func abs(n int) int { return max(n, -n) }
 
 // longestSentence is more than any rule needs; reading stops there.
-const longestSentence = 4000
+const longestSentence = 8000
 
 // ParseSentence reads a schedule said as one sentence, Japanese or English.
 func ParseSentence(s string) (Rule, []Problem) {
@@ -323,7 +323,7 @@ func (b *draft) addWeekday(w time.Weekday) {
 // The longest lists of days and dates that make sense.
 const (
 	mostDays  = 40
-	mostDates = 1000
+	mostDates = 200
 )
 
 func (b *draft) addDay(d namedDay) {
