@@ -163,23 +163,32 @@ type deed struct {
 	example        calendar.Text
 	runs, messages bool // what the shell completes
 	ready          func(*desk, target) error
-	args           int // further arguments after the ID, before the reason
-	fill           func(*desk, *daemon.Request, []string) error
+	result         func(*desk, string) (string, error) // not nil: a word after the ID is the request's result
 }
 
 // deedCommand makes the command of a deed.
 func (b *desk) deedCommand(d deed) *cobra.Command {
 	var why string
+	words := 1 // before the reason
+	if d.result != nil {
+		words = 2
+	}
 	cmd := &cobra.Command{
 		Use: d.use, Short: d.short.In(b.lang), Long: d.long.In(b.lang), Example: d.example.In(b.lang),
-		Args:              b.takes(1+d.args, -1),
+		Args:              b.takes(words, -1),
 		ValidArgsFunction: b.completeNumbers(d.runs, d.messages),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var req daemon.Request
-		reason, err := b.reason(cmd, why, args[1+d.args:], true)
+		var result string
+		reason, err := b.reason(cmd, why, args[words:], true)
 		if err != nil {
 			return err
+		}
+		if d.result != nil {
+			if result, err = d.result(b, args[1]); err != nil {
+				return err
+			}
 		}
 		err = b.view(cmd.Context(), func(_ *config.Config, _ string, v *ledger.View) error {
 			t, err := b.find(v, args[0])
@@ -197,11 +206,7 @@ func (b *desk) deedCommand(d deed) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if d.fill != nil {
-			if err := d.fill(b, &req, args[1:1+d.args]); err != nil {
-				return err
-			}
-		}
+		req.Result = result
 		return b.ask(cmd.Context(), d.verb, req, reason)
 	}
 	b.whyFlag(cmd, &why)
@@ -251,7 +256,7 @@ use bod do.`},
 
 func (b *desk) settleCommand() *cobra.Command {
 	return b.deedCommand(deed{
-		verb: "settle", use: "settle ID sent|not-sent WHY", messages: true, args: 1,
+		verb: "settle", use: "settle ID sent|not-sent WHY", messages: true,
 		short: calendar.Text{JA: "届いたか不明のメールの結果を伝える", EN: "say what became of an unknown message"},
 		long: calendar.Text{JA: `「届いたか不明」のメールについて、確かめた結果を伝えます。sent は届いていた、not-sent は
 届いていなかった。not-sent のあとで送り直すには bod retry を使います。`,
@@ -261,12 +266,11 @@ not-sent: it did not; to send it then, use bod retry.`},
   bod settle 2611-0044 not-sent "届いていないとのこと" --by sato`,
 			EN: `  bod settle 2611-0044 sent "they have it, asked by phone" --by sato
   bod settle 2611-0044 not-sent "they did not get it" --by sato`},
-		fill: func(b *desk, req *daemon.Request, args []string) error {
-			if args[0] != "sent" && args[0] != "not-sent" {
-				return b.usage(calendar.Text{JA: fmt.Sprintf("「%s」ではなく、sent か not-sent を書いてください", args[0]), EN: fmt.Sprintf("say sent or not-sent, not %q", args[0])}, calendar.Text{})
+		result: func(b *desk, word string) (string, error) {
+			if word != "sent" && word != "not-sent" {
+				return "", b.usage(calendar.Text{JA: fmt.Sprintf("「%s」ではなく、sent か not-sent を書いてください", word), EN: fmt.Sprintf("say sent or not-sent, not %q", word)}, calendar.Text{})
 			}
-			req.Result = args[0]
-			return nil
+			return word, nil
 		},
 		ready: inState(ledger.StateUnknown),
 	})
