@@ -241,7 +241,7 @@ func (l *loader) when(s *section, job *Job, e *entry) {
 		}
 		var ok bool
 		if r, ok = l.rules[v]; !ok {
-			r.rule, r.problems = calendar.ParseSentence(v)
+			r = l.rule(calendar.ParseSentence(v))
 			l.rules[v] = r
 		}
 	case *table:
@@ -265,7 +265,7 @@ func (l *loader) when(s *section, job *Job, e *entry) {
 		if broken || l.f.errors > before {
 			return
 		}
-		r.rule, r.problems = calendar.ParseTable(values)
+		r = l.rule(calendar.ParseTable(values))
 		place = func(key string) int {
 			if x := v.find(key); x != nil {
 				return x.val
@@ -279,6 +279,14 @@ func (l *loader) when(s *section, job *Job, e *entry) {
 	l.schedule(s, job, r, place)
 }
 
+func (l *loader) rule(r calendar.Rule, problems []calendar.Problem) ruleResult {
+	out := ruleResult{rule: r, problems: problems}
+	if len(problems) == 0 {
+		out.sentence = l.keep(r.Sentence(calendar.English))
+	}
+	return out
+}
+
 func (l *loader) schedule(s *section, job *Job, r ruleResult, place func(string) int) {
 	tell := func(ps []calendar.Problem) bool {
 		for _, p := range ps {
@@ -289,7 +297,8 @@ func (l *loader) schedule(s *section, job *Job, r ruleResult, place func(string)
 	if tell(r.problems) || job.Days == nil || l.c.Zone == nil {
 		return
 	}
-	k := scheduleKey{r.rule.Sentence(calendar.English), s.country()}
+	s.sentence = r.sentence
+	k := scheduleKey{r.sentence, s.country()}
 	w, ok := l.schedules[k]
 	if !ok {
 		w.schedule, w.problems = calendar.NewSchedule(r.rule, job.Days, l.c.Zone, l.c.Company.FiscalYearEnd)
@@ -360,7 +369,7 @@ func (l *loader) write(s *section, job *Job, kind *kindKeys, d *Decoder) {
 	r := RuleRecord{
 		Country: s.country(), Enabled: !job.Disabled, FiscalYearEnd: int(l.c.Company.FiscalYearEnd),
 		Kind: job.Kind, LateUntil: job.LateUntil.Sentence(calendar.English), Missed: job.Missed,
-		Purpose: job.Purpose, Title: job.Title, When: job.When.Sentence(calendar.English), Zone: l.c.Zone.String(),
+		Purpose: job.Purpose, Title: job.Title, When: s.sentence, Zone: l.c.Zone.String(),
 		Spec: d.spec,
 	}
 	if e := s.get("about"); e != nil {
@@ -427,9 +436,7 @@ func (l *loader) summary() {
 			at = ""
 		}
 		if at != "" {
-			var r ruleResult
-			r.rule, r.problems = calendar.ParseTable(map[string]any{"every": "business day", "at": at})
-			l.schedule(s, job, r, place)
+			l.schedule(s, job, l.rule(calendar.ParseTable(map[string]any{"every": "business day", "at": at})), place)
 		}
 	}
 	kind, ok := l.kinds[summaryName]

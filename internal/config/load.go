@@ -56,6 +56,7 @@ type kindKeys struct {
 
 type ruleResult struct {
 	rule     calendar.Rule
+	sentence string // English
 	problems []calendar.Problem
 }
 

@@ -21,8 +21,9 @@ type section struct {
 	name string // as people see it: [company]
 	job  string
 
-	strayed map[string]bool // keys that slipped into a table below; told
-	lenient bool            // a kind of a later version: its keys are not known
+	sentence string          // of a job: its schedule in English
+	strayed  map[string]bool // keys that slipped into a table below; told
+	lenient  bool            // a kind of a later version: its keys are not known
 }
 
 // get is the only way to a value: a key that is not documented has none.

@@ -246,10 +246,15 @@ func (t *tree) oneByOne(to *table, h *header) {
 	}
 }
 
+// decode lets the parser read some statements. Into an any it hands over its own
+// map; into a map it would copy each value by reflection.
 func decode(text string) (map[string]any, error) {
-	m := make(map[string]any)
-	_, err := toml.Decode(text, &m)
-	return m, err
+	var v any
+	if _, err := toml.Decode(text, &v); err != nil {
+		return nil, err
+	}
+	m, _ := v.(map[string]any)
+	return m, nil
 }
 
 // unread passes on what the parser says where we have no better words.
