@@ -370,10 +370,7 @@ func (l *loader) write(s *section, job *Job, kind *kindKeys, d *Decoder) {
 		Country: s.country(), Enabled: !job.Disabled, FiscalYearEnd: int(l.c.Company.FiscalYearEnd),
 		Kind: job.Kind, LateUntil: job.LateUntil.Sentence(calendar.English), Missed: job.Missed,
 		Purpose: job.Purpose, Title: job.Title, When: s.sentence, Zone: l.c.Zone.String(),
-		Spec: d.spec,
-	}
-	if e := s.get("about"); e != nil {
-		r.About = text(e.value)
+		Spec: d.spec, About: job.About.Sentence(calendar.English),
 	}
 	if !job.Prepare.IsZero() {
 		r.Prepare = job.Prepare.Sentence(calendar.English)

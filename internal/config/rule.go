@@ -17,7 +17,7 @@ import (
 // file any more: the daemon compares the old schedule with the new one after an edit.
 type RuleRecord struct {
 	// The fields stand in the order of their JSON names: canonical JSON has its keys sorted.
-	About         string         `json:"about,omitempty"`   // as written
+	About         string         `json:"about,omitempty"`   // English
 	Confirm       *RuleConfirm   `json:"confirm,omitempty"` //
 	Country       string         `json:"country"`           // whose closed days count
 	Enabled       bool           `json:"enabled"`           //
