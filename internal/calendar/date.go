@@ -71,7 +71,7 @@ func (d Date) Weekday() time.Weekday { return d.day().weekday() }
 
 const weekdaySigns = "日月火水木金土"
 
-// WeekdayName is 月曜日, Monday.
+// weekdayName is 月曜日, Monday.
 func weekdayName(w time.Weekday) Text { return Text{weekdaySign(w) + "曜日", w.String()} }
 
 func weekdaySign(w time.Weekday) string { return weekdaySigns[3*w : 3*w+3] }

@@ -189,6 +189,12 @@ func TestCompanyDays(t *testing.T) {
 	if got := x.Why(Date{2026, 12, 29}); got.JA != "休業日" {
 		t.Errorf("got %v", got)
 	}
+	bank := days(t, DaysOptions{Country: "jp-bank", Closed: ranges(t, "12/30〜1/4")})
+	for d, want := range map[Date]string{{2026, 12, 30}: "休業日", {2027, 1, 4}: "休業日", {2027, 1, 5}: ""} {
+		if got := bank.Why(d); got.JA != want {
+			t.Errorf("%v: %q, want %q", d, got.JA, want)
+		}
+	}
 	if d, ok := x.Add(Date{2026, 12, 28}, 1); !ok || d != (Date{2026, 12, 30}) {
 		t.Errorf("the business day after 12/28 is %v", d)
 	}
@@ -259,6 +265,14 @@ func TestParseHolidays(t *testing.T) {
 	}
 	if x.KnownUntil() != (Date{2028, 12, 31}) || x.Why(Date{2028, 12, 1}).JA != "創業の日" {
 		t.Errorf("known until %v, 12/1 is %v", x.KnownUntil(), x.Why(Date{2028, 12, 1}))
+	}
+	older, err := ParseHolidays([]byte("国民の祝日・休日月日,国民の祝日・休日名称\n2026/1/1,元日\n2026/11/3,文化の日\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	x = days(t, DaysOptions{Country: "jp", Holidays: older})
+	if !x.IsOpen(Date{2026, 11, 23}) || x.IsOpen(Date{2027, 11, 23}) || x.KnownUntil() != (Date{2027, 12, 31}) {
+		t.Error("the given table doesn't win in its own year, or loses the others")
 	}
 	head := "国民の祝日・休日月日,国民の祝日・休日名称\n"
 	for name, s := range map[string]string{

@@ -72,8 +72,8 @@
 // the gap runs into midnight that moment is 0:00 of the date after.)
 // In an overlap (clocks go back) it is the first of the two, because the second
 // would be a repetition. Where a zone skipped a whole date, that date has no
-// occurrence of a rule for every day or every business day; a rule that names
-// certain days acts at the first moment of the date after, so that the duty is
+// occurrence of a rule for every day, every business day or of cron; a rule that
+// names certain days acts at the first moment of the date after, so that the duty is
 // not lost. A cron rule with several times a day follows cron: with * in its
 // minutes or hours it follows the clock, in an overlap twice, in a gap not;
 // with fixed hours it acts once, as above.

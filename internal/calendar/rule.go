@@ -186,7 +186,6 @@ func (b *draft) settleUnit() {
 			said++
 		}
 	}
-	// "the 25th at 10:00, before if closed" leaves out that it is every month; a lone weekday that it is every week.
 	switch {
 	case said == 0:
 		b.fail("every", Text{"いつくり返すのかが書かれていません", "it isn't said how often"},

@@ -89,6 +89,8 @@ func TestYear(t *testing.T) {
 		"毎四半期の第5営業日 10:00",
 		"毎年3月31日 10:00 休みなら前営業日",
 		"年度末 10:00 休みなら前営業日",
+		"毎年度の3月31日 10:00 休みなら前営業日",
+		"毎年度の4月1日 10:00 休みなら翌営業日",
 		"毎年2月29日 10:00 休みなら翌営業日",
 		"毎年6月10日・12月10日 10:00 休みなら前営業日",
 		"2026年5月5日・2026年11月25日 9:00 休みなら翌営業日",
@@ -282,6 +284,8 @@ func TestEveryNthFromStarting(t *testing.T) {
 		"every 2 weeks at 9:00 even if closed, starting 2026-01-09":                      "01-09 01-23 02-06 02-20 03-06",
 		"every 3 days at 9:00 even if closed, starting 2026-01-09":                       "01-09 01-12 01-15 01-18 01-21",
 		"every 3 months on the 31st at 9:00 even if closed, starting 2026-01-31":         "01-31 04-30 07-31 10-31 01-31",
+		"every 5 months on the last day at 9:00 even if closed, starting 2026-02-01":     "02-28 07-31 12-31 05-31 10-31",
+		"every 3 years on 1 May at 9:00 even if closed, starting 2026-01-01":             "05-01",
 		"every 3 months on the 5th at 9:00 even if closed, starting 2026-01-09":          "04-05 07-05 10-05 01-05 04-05",
 		"every 2 years on 29 February at 9:00 even if closed, starting 2026-01-01":       "02-28 02-29 02-28 02-29 02-28",
 		"every month on the 1st at 9:00 even if closed, starting 2026-03-02":             "04-01 05-01 06-01 07-01 08-01",
@@ -342,5 +346,26 @@ func TestNewScheduleNeedsAnswers(t *testing.T) {
 	}
 	if s, probs := NewSchedule(r, nil, nil, 0); s == nil || probs != nil {
 		t.Errorf("without days only weekends are closed: %v", probs)
+	}
+}
+
+func TestCronDays(t *testing.T) {
+	for rule, want := range map[string]string{
+		"0 9 13 * 5":        "6 13 20 27", // a day of the month or a weekday: either is enough
+		"0 9 10 * 7":        "1 8 10 15 22",
+		"0 9 */10 * 0":      "1", // with * on one side both have to hold, as in cron: the 11th and 21st are no Sundays
+		"0 9 * 2 mon-wed":   "2 3 4 9 10 11 16 17 18 23 24 25",
+		"0 9 * jan,mar *":   "",
+		"0 9 1-20/9,28 * *": "1 10 19 28",
+		"0 9 29-31 * *":     "",
+	} {
+		s := schedule(t, "cron "+rule+", even if closed", nil, time.UTC)
+		var got []string
+		for _, o := range s.Due(Date{2026, 2, 1}.At(Clock{}, time.UTC), Date{2026, 3, 1}.At(Clock{}, time.UTC)) {
+			got = append(got, fmt.Sprint(o.Due.Day()))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s in February 2026: %v, want %s", rule, got, want)
+		}
 	}
 }
