@@ -210,7 +210,7 @@ func exportedReceiver(d *ast.FuncDecl) bool {
 func TestNoLoosePaths(t *testing.T) {
 	marks := []string{"TO" + "DO", "FIX" + "ME", "X" + "XX", "not " + "implemented"}
 	for _, f := range module(t) {
-		for _, part := range strings.Split(f.pkg, "/") {
+		for part := range strings.SplitSeq(f.pkg, "/") {
 			if slices.Contains([]string{"util", "utils", "types", "common", "helpers"}, part) {
 				t.Errorf("%s: a package of no meaning", f.pkg)
 			}

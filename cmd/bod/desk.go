@@ -246,8 +246,8 @@ func (b *desk) ledgerFault(dir string, err error) error {
 // and in English no capital.
 func sentence(s string) string {
 	s = strings.TrimRight(s, "。.")
-	if first, rest := s[:min(1, len(s))], s[min(1, len(s)):]; first != "" {
-		s = strings.ToLower(first) + rest
+	if s != "" && s[0] >= 'A' && s[0] <= 'Z' {
+		s = strings.ToLower(s[:1]) + s[1:]
 	}
 	return s
 }
@@ -264,6 +264,10 @@ func (b *desk) who(c *config.Config) (ledger.Who, error) {
 			calendar.Text{JA: "--by に [people] の名前を書いてください", EN: "say it with --by, a name of [people]"})
 	}
 	known := slices.Sorted(maps.Keys(c.People))
+	var called []string
+	for _, id := range known {
+		called = append(called, id+b.in("（", " (")+c.People[id].Name+b.in("）", ")"))
+	}
 	if b.by != "" {
 		if p := c.People[b.by]; p != nil {
 			return ledger.Who{Name: p.ID, User: real}, nil
@@ -279,7 +283,7 @@ func (b *desk) who(c *config.Config) (ledger.Who, error) {
 		}
 		return ledger.Who{}, &fault{code: exitUsage,
 			what: fmt.Sprintf(b.in("「%s」さんは [people] に見つかりません", "couldn't find %q in [people]"), b.by),
-			next: b.in("--by に書ける名前：", "--by takes one of: ") + strings.Join(known, ", ")}
+			next: b.in("--by に書ける名前：", "--by takes one of: ") + strings.Join(called, ", ")}
 	}
 	for _, id := range known {
 		local, _, _ := strings.Cut(c.People[id].Mail.Mail, "@")
@@ -289,7 +293,7 @@ func (b *desk) who(c *config.Config) (ledger.Who, error) {
 	}
 	return ledger.Who{}, &fault{code: exitUsage,
 		what: fmt.Sprintf(b.in("どなたの操作か分かりません（この機械での名前は %s です）", "couldn't tell who you are (this machine calls you %s)"), strings.Join(names, ", ")),
-		next: b.in("--by で名前を示してください：", "say it with --by: ") + strings.Join(known, ", ")}
+		next: b.in("--by で名前を示してください：", "say it with --by: ") + strings.Join(called, ", ")}
 }
 
 // machineUser is the user of this process, and the one who logged in. They differ

@@ -10,6 +10,8 @@ import (
 	"mime/quotedprintable"
 	"net/mail"
 	"strings"
+
+	"bod/internal/mailer"
 )
 
 // letter is a sealed message as a person reads it: what the recipient's mail
@@ -39,7 +41,13 @@ func readLetter(raw []byte) (letter, error) {
 		if v == "" {
 			continue
 		}
-		if d, err := words.DecodeHeader(v); err == nil {
+		if list, err := m.Header.AddressList(name); err == nil {
+			var people []string
+			for _, a := range list {
+				people = append(people, mailer.Address{Name: a.Name, Mail: a.Address}.String())
+			}
+			v = strings.Join(people, ", ")
+		} else if d, err := words.DecodeHeader(v); err == nil {
 			v = d
 		}
 		l.headers = append(l.headers, [2]string{name, v})
@@ -107,6 +115,9 @@ func (b *desk) printLetter(raw []byte, indent string) error {
 	}
 	var rows [][]string
 	for _, h := range l.headers {
+		if at, err := mail.ParseDate(h[1]); err == nil && h[0] == "Date" {
+			h[1] = b.moment(at)
+		}
 		rows = append(rows, []string{names[h[0]], h[1]})
 	}
 	for i, f := range l.files {

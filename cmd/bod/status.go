@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,9 +20,19 @@ type need struct {
 	ID    string `json:"id"`
 	What  string `json:"what"`
 	State string `json:"state"`
+	For   string `json:"for,omitempty"` // the addressee
+	Who   string `json:"who,omitempty"` // who has to do it
+	Due   string `json:"due,omitempty"`
 	Why   string `json:"why,omitempty"`
 	Next  string `json:"next,omitempty"` // the one command
 	Since string `json:"since,omitempty"`
+	due   time.Time
+}
+
+// openJSON is how many messages there are of one word.
+type openJSON struct {
+	Words    string `json:"words"`
+	Messages int    `json:"messages"`
 }
 
 // standing is what bod status tells.
@@ -34,7 +45,7 @@ type standing struct {
 	Paused  []flagJSON      `json:"paused"`
 	Needs   []need          `json:"needs"`
 	Noted   []intentJSON    `json:"noted"`
-	Open    map[string]int  `json:"open"` // deliveries by their state, those not ended
+	Open    []openJSON      `json:"open"` // messages that have not ended
 	Next    []upcoming      `json:"next"`
 	rows    []ledger.Intent // Noted with their moments
 }
@@ -85,7 +96,7 @@ func (b *desk) status(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
-	s := standing{At: b.stamp(b.now()), State: dir, Trial: l.Trial(), Paused: []flagJSON{}, Needs: []need{}, Noted: []intentJSON{}, Open: map[string]int{}, Next: []upcoming{}}
+	s := standing{At: b.stamp(b.now()), State: dir, Trial: l.Trial(), Paused: []flagJSON{}, Needs: []need{}, Noted: []intentJSON{}, Open: []openJSON{}, Next: []upcoming{}}
 	if pid, held, err := ledger.Holder(dir); err == nil {
 		s.Running, s.PID = held, pid
 	}
@@ -121,12 +132,13 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 		if err != nil {
 			return err
 		}
-		for _, d := range m.Deliveries {
-			if slices.Contains(open, d.State) {
-				s.Open[string(d.State)]++
-			}
+		words := jobs.MessageWords(m, b.lang)
+		i := slices.IndexFunc(s.Open, func(o openJSON) bool { return o.Words == words })
+		if i < 0 {
+			i, s.Open = len(s.Open), append(s.Open, openJSON{Words: words})
 		}
-		n, ok, err := b.needs(v, m)
+		s.Open[i].Messages++
+		n, ok, err := b.needs(c, v, m)
 		switch {
 		case err != nil:
 			return err
@@ -141,13 +153,13 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 		if err != nil {
 			return err
 		}
-		s.Needs = append(s.Needs, b.runNeeds(r))
+		s.Needs = append(s.Needs, b.runNeeds(c, v, r))
 	}
 	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunMissed}, ChangedFrom: b.daysAgo(3)}) {
 		if err != nil {
 			return err
 		}
-		s.Needs = append(s.Needs, b.runNeeds(r))
+		s.Needs = append(s.Needs, b.runNeeds(c, v, r))
 	}
 	s.Needs = append([]need{}, s.Needs...)
 	if c != nil {
@@ -157,8 +169,9 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 }
 
 // needs tells what a person has to do about a message that is not at its end.
-func (b *desk) needs(v *ledger.View, m ledger.Message) (need, bool, error) {
-	n := need{ID: m.Number, What: m.Subject, State: jobs.MessageWords(m, b.lang), Since: b.stamp(m.Sealed)}
+func (b *desk) needs(c *config.Config, v *ledger.View, m ledger.Message) (need, bool, error) {
+	n := need{ID: m.Number, What: m.Subject, State: jobs.MessageWords(m, b.lang), For: m.Addressee, Who: b.owners(c, v, m.Job),
+		Due: b.stamp(m.NotBefore), Since: b.stamp(m.Sealed), due: m.NotBefore}
 	switch m.State {
 	case ledger.StateUnknown:
 		n.Next = fmt.Sprintf("bod settle %s sent|not-sent WHY", m.Number)
@@ -185,6 +198,7 @@ func (b *desk) needs(v *ledger.View, m ledger.Message) (need, bool, error) {
 				return need{}, false, err
 			}
 			n.Next = "bod confirm " + r.Number
+			n.Who = b.people(c, slices.DeleteFunc(slices.Clone(m.ConfirmBy), func(p string) bool { return slices.Contains(m.Confirmed, p) }))
 		}
 		return n, true, nil
 	default:
@@ -210,8 +224,41 @@ func gravest(hs []ledger.Hold) (ledger.Hold, bool) {
 	return ledger.Hold{}, false
 }
 
-func (b *desk) runNeeds(r ledger.Run) need {
-	n := need{ID: r.Number, What: r.Job + "/" + r.Period, State: jobs.RunWords(r, b.lang), Since: b.stamp(r.Changed)}
+// owners are the people who answer for a job, by the rules of now; a notice has none.
+func (b *desk) owners(c *config.Config, v *ledger.View, identity string) string {
+	if c == nil || identity == "" {
+		return ""
+	}
+	name := identity
+	if j, err := v.Job(identity); err == nil {
+		name = j.Current
+	}
+	j := c.Job(name)
+	if j == nil {
+		return ""
+	}
+	var ids []string
+	for _, p := range j.Owners(c) {
+		ids = append(ids, p.ID)
+	}
+	return b.people(c, ids)
+}
+
+// people says people's names as an office does.
+func (b *desk) people(c *config.Config, ids []string) string {
+	var names []string
+	for _, id := range ids {
+		if c != nil && c.People[id] != nil {
+			names = append(names, c.People[id].Name+b.in("さん", ""))
+		} else {
+			names = append(names, id)
+		}
+	}
+	return strings.Join(names, b.in("、", ", "))
+}
+
+func (b *desk) runNeeds(c *config.Config, v *ledger.View, r ledger.Run) need {
+	n := need{ID: r.Number, What: r.Job + "/" + r.Period, State: jobs.RunWords(r, b.lang), Who: b.owners(c, v, r.Job), Due: b.stamp(r.Due), Since: b.stamp(r.Changed), due: r.Due}
 	if len(r.Reasons) > 0 {
 		n.Why, n.Next = r.Reasons[0].Text, r.Reasons[0].Next
 	}
@@ -258,6 +305,7 @@ func (b *desk) printStatus(s standing) {
 		b.say(b.in("■ 要対応 %d件\n", "Needs a person: %d\n"), len(s.Needs))
 		for i, n := range s.Needs {
 			b.say("%d. %s  %s  %s\n", i+1, n.ID, n.State, n.What)
+			b.say("     %s\n", strings.Join(nonEmpty([]string{n.For, b.in("予定 ", "due ") + b.moment(n.due), prefixed("→ ", n.Who)}), b.in("　", "  ")))
 			for _, line := range wrap(n.Why, 72) {
 				if line != "" {
 					b.say("     %s\n", line)
@@ -288,18 +336,16 @@ func (b *desk) printStatus(s standing) {
 		}
 		columns(b.out, "  ", rows)
 	}
-	var open [][]string
-	for _, st := range []ledger.State{ledger.StateHeld, ledger.StateQueued, ledger.StateClaimed, ledger.StateSending, ledger.StateDeferred} {
-		if n := s.Open[string(st)]; n > 0 {
-			open = append(open, []string{jobs.DeliveryWords(st, b.lang), fmt.Sprintf(b.in("%d件", "%d"), n)})
+	if len(s.Open) > 0 {
+		b.section("これから送るもの", "Not gone yet")
+		var rows [][]string
+		for _, o := range s.Open {
+			rows = append(rows, []string{o.Words, fmt.Sprintf(b.in("%d通", "%d"), o.Messages)})
 		}
-	}
-	if len(open) > 0 {
-		b.say("\n%s\n", b.in("送信前・送信中", "On the way"))
-		columns(b.out, "  ", open)
+		columns(b.out, "  ", rows)
 	}
 	if len(s.Next) > 0 {
-		b.say("\n%s\n", b.in("次の予定", "Next"))
+		b.section("次の予定", "Next")
 		var rows [][]string
 		for _, u := range s.Next {
 			title := nonEmptyOr(u.Title, u.Job)
