@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/rickar/cal/v2"
-	"github.com/rickar/cal/v2/ar"
 	"github.com/rickar/cal/v2/at"
 	"github.com/rickar/cal/v2/au"
 	"github.com/rickar/cal/v2/be"
@@ -30,26 +29,21 @@ import (
 	"github.com/rickar/cal/v2/ie"
 	"github.com/rickar/cal/v2/is"
 	"github.com/rickar/cal/v2/it"
-	"github.com/rickar/cal/v2/ke"
 	"github.com/rickar/cal/v2/lt"
 	"github.com/rickar/cal/v2/lu"
 	"github.com/rickar/cal/v2/lv"
 	"github.com/rickar/cal/v2/mt"
-	"github.com/rickar/cal/v2/mw"
 	"github.com/rickar/cal/v2/mx"
 	"github.com/rickar/cal/v2/nc"
 	"github.com/rickar/cal/v2/nl"
 	"github.com/rickar/cal/v2/no"
-	"github.com/rickar/cal/v2/nz"
 	"github.com/rickar/cal/v2/pl"
 	"github.com/rickar/cal/v2/pt"
 	"github.com/rickar/cal/v2/ro"
 	"github.com/rickar/cal/v2/rs"
-	"github.com/rickar/cal/v2/ru"
 	"github.com/rickar/cal/v2/se"
 	"github.com/rickar/cal/v2/si"
 	"github.com/rickar/cal/v2/sk"
-	"github.com/rickar/cal/v2/th"
 	"github.com/rickar/cal/v2/ua"
 	"github.com/rickar/cal/v2/us"
 	"github.com/rickar/cal/v2/za"
@@ -64,7 +58,6 @@ type country struct {
 
 // countries are all of them beside Japan, which has a table of its own.
 var countries = []country{
-	{"ar", Text{"アルゼンチン", "Argentina"}, ar.Holidays},
 	{"at", Text{"オーストリア", "Austria"}, at.Holidays},
 	{"au-act", Text{"オーストラリア・首都特別地域", "Australia, Australian Capital Territory"}, au.HolidaysACT},
 	{"au-nsw", Text{"オーストラリア・ニューサウスウェールズ", "Australia, New South Wales"}, au.HolidaysNSW},
@@ -104,48 +97,54 @@ var countries = []country{
 	{"es", Text{"スペイン", "Spain"}, es.Holidays},
 	{"fi", Text{"フィンランド", "Finland"}, fi.Holidays},
 	{"fr", Text{"フランス", "France"}, fr.Holidays},
-	{"gb", Text{"イギリス", "United Kingdom"}, gb.Holidays},
+	{"gb", Text{"イギリス（イングランドとウェールズ）", "England and Wales"}, gb.Holidays},
 	{"gr", Text{"ギリシャ", "Greece"}, gr.Holidays},
 	{"hr", Text{"クロアチア", "Croatia"}, hr.Holidays},
 	{"hu", Text{"ハンガリー", "Hungary"}, hu.Holidays},
 	{"ie", Text{"アイルランド", "Ireland"}, ie.Holidays},
 	{"is", Text{"アイスランド", "Iceland"}, is.Holidays},
 	{"it", Text{"イタリア", "Italy"}, it.Holidays},
-	{"ke", Text{"ケニア", "Kenya"}, ke.Holidays},
 	{"lt", Text{"リトアニア", "Lithuania"}, lt.Holidays},
 	{"lu", Text{"ルクセンブルク", "Luxembourg"}, lu.Holidays},
 	{"lv", Text{"ラトビア", "Latvia"}, lv.Holidays},
 	{"mt", Text{"マルタ", "Malta"}, mt.Holidays},
-	{"mw", Text{"マラウイ", "Malawi"}, mw.Holidays},
 	{"mx", Text{"メキシコ", "Mexico"}, mx.Holidays},
 	{"nc", Text{"ニューカレドニア", "New Caledonia"}, nc.Holidays},
 	{"nl", Text{"オランダ", "Netherlands"}, nl.Holidays},
 	{"no", Text{"ノルウェー", "Norway"}, no.Holidays},
-	{"nz", Text{"ニュージーランド", "New Zealand"}, nz.Holidays},
 	{"pl", Text{"ポーランド", "Poland"}, pl.Holidays},
 	{"pt", Text{"ポルトガル", "Portugal"}, pt.Holidays},
 	{"ro", Text{"ルーマニア", "Romania"}, ro.Holidays},
 	{"rs", Text{"セルビア", "Serbia"}, rs.Holidays},
-	{"ru", Text{"ロシア", "Russia"}, ru.Holidays},
 	{"se", Text{"スウェーデン", "Sweden"}, se.Holidays},
 	{"si", Text{"スロベニア", "Slovenia"}, si.Holidays},
 	{"sk", Text{"スロバキア", "Slovakia"}, sk.Holidays},
-	{"th", Text{"タイ", "Thailand"}, th.Holidays},
 	{"ua", Text{"ウクライナ", "Ukraine"}, ua.Holidays},
 	{"us", Text{"アメリカ", "United States"}, us.Holidays},
 	{"za", Text{"南アフリカ", "South Africa"}, za.Holidays},
 }
 
-// absent are neighbours and partners of a Japanese office whose holidays follow
-// a lunar calendar or are decreed each year: no one computes them, and an office
-// there has to give its days with closed.
+// absent are countries that a Japanese office may think of and whose holidays
+// follow a lunar calendar or are decreed each year. Where rickar/cal has the
+// rest of their days it is not used: a calendar that lacks some holidays looks
+// right until mail goes out on one.
 var absent = map[string]Text{
+	"ar": {"アルゼンチン", "Argentina"},
 	"cn": {"中国", "China"},
 	"hk": {"香港", "Hong Kong"},
+	"id": {"インドネシア", "Indonesia"},
 	"in": {"インド", "India"},
+	"ke": {"ケニア", "Kenya"},
 	"kr": {"韓国", "Korea"},
+	"mw": {"マラウイ", "Malawi"},
+	"my": {"マレーシア", "Malaysia"},
+	"nz": {"ニュージーランド", "New Zealand"},
+	"ph": {"フィリピン", "the Philippines"},
+	"ru": {"ロシア", "Russia"},
 	"sg": {"シンガポール", "Singapore"},
+	"th": {"タイ", "Thailand"},
 	"tw": {"台湾", "Taiwan"},
+	"vn": {"ベトナム", "Vietnam"},
 }
 
 // Countries are the codes that DaysOptions.Country may bear.
@@ -155,6 +154,19 @@ func Countries() []string {
 		codes = append(codes, c.code)
 	}
 	return codes
+}
+
+func countryName(code string) Text {
+	switch code {
+	case "jp":
+		return Text{"日本", "Japan"}
+	case "jp-bank":
+		return Text{"日本の銀行", "Japan's banks"}
+	case "none":
+		return Text{"土日だけ", "weekends only"}
+	}
+	i := slices.IndexFunc(countries, func(c country) bool { return c.code == code })
+	return countries[i].name
 }
 
 // The years for which public holidays are computed.

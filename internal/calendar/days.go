@@ -101,7 +101,7 @@ func NewDays(o DaysOptions) (*Days, []Problem) {
 func unknownCountry(written, code string) *Problem {
 	if name, ok := absent[code]; ok {
 		return problem("country",
-			Text{name.JA + "（" + code + "）の祝日は計算できません", "the public holidays of " + name.EN + " (" + code + ") can't be computed"},
+			Text{name.JA + "（" + code + "）の祝日は、すべてを前もって計算することができません", "the public holidays of " + name.EN + " (" + code + ") can't all be computed ahead"},
 			Text{`country = "none" とし、祝日を closed に書いてください`, `write country = "none" and give the holidays with closed`})
 	}
 	if code == "au" {
@@ -115,9 +115,13 @@ func unknownCountry(written, code string) *Problem {
 		sort.SliceStable(codes, func(i, j int) bool {
 			return distance([]rune(code), []rune(codes[i])) < distance([]rune(code), []rune(codes[j]))
 		})
-		list := strings.Join(codes[:5], ", ")
-		next = "近いものは " + list + " です。" + next
-		nextEN = "the nearest are " + list + "; " + nextEN
+		var ja, en []string
+		for _, c := range codes[:5] {
+			name := countryName(c)
+			ja, en = append(ja, c+"（"+name.JA+"）"), append(en, c+" ("+name.EN+")")
+		}
+		next = "近いものは " + strings.Join(ja, "、") + " です。" + next
+		nextEN = "the nearest are " + strings.Join(en, ", ") + "; " + nextEN
 	}
 	return problem("country", Text{"国「" + quote(written) + "」が分かりません", fmt.Sprintf("the country %q is not known", quote(written))}, Text{next, nextEN})
 }

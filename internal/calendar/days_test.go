@@ -168,7 +168,7 @@ func TestOtherCountries(t *testing.T) {
 			t.Errorf("%s closes %d days of 2026", code, closed)
 		}
 	}
-	for code, want := range map[string]string{"cn": "中国", "kr": "closed", "jpn": "jp", "usa": "us", "": "jp-bank", "au": "au-nsw", "japan\r\n": "jp"} {
+	for code, want := range map[string]string{"cn": "中国", "th": "タイ", "kr": "closed", "jpn": "jp", "usa": "us（アメリカ）", "": "jp-bank", "au": "au-nsw", "japan\r\n": "jp"} {
 		_, probs := NewDays(DaysOptions{Country: code})
 		if len(probs) != 1 || probs[0].Key != "country" || !strings.Contains(probs[0].What.JA+probs[0].Next.JA, want) {
 			t.Errorf("%q: %+v", code, probs)
