@@ -180,6 +180,7 @@ func (tx *Tx) sealOne(from origin, m NewMessage) (Sealed, error) {
 			s.Outcome = OutcomeKept
 			return s, tx.comesBack(have)
 		}
+		m.Hold = slices.Concat(m.Hold, heldBy(have, m))
 		if err := tx.replace(have); err != nil {
 			return s, err
 		}
@@ -229,6 +230,19 @@ func (tx *Tx) comesBack(m Message) error {
 		}
 	}
 	return nil
+}
+
+// heldBy are the holds that persons set and that go over to the successor: an edit
+// of the letter is nobody's leave to send it. The no of somebody who is asked to
+// confirm does not go over, for that person is asked anew about the new bytes.
+func heldBy(old Message, m NewMessage) []Hold {
+	var over []Hold
+	for _, h := range old.Holds {
+		if h.Reason == Person && !slices.Contains(m.ConfirmBy, h.By.Name) {
+			over = append(over, h)
+		}
+	}
+	return over
 }
 
 // replace ends the held deliveries of a message whose inputs changed. One that was

@@ -406,7 +406,9 @@ func TestAtMostOnce(t *testing.T) {
 	if !isConstraint(err) {
 		t.Errorf("the database lets it go again: %v", err)
 	}
-	o.do(func(tx *Tx) error { return tx.MoveDelivery(1, StateUnknown, StateSent, "佐藤さんに届いていました") })
+	o.do(func(tx *Tx) error {
+		return tx.MoveDelivery(1, StateUnknown, StateSent, "佐藤さんに届いていました")
+	})
 }
 
 func TestCloseRuns(t *testing.T) {
