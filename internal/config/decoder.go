@@ -193,7 +193,7 @@ var sizeUnits = []struct {
 	bytes int64
 }{{"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}}
 
-var sizeText = regexp.MustCompile(`^([0-9]{1,9})(?:\.([0-9]{1,3}))? ?([KMG]?)i?B?$`)
+var sizeText = regexp.MustCompile(`^([0-9]{1,9})(?:\.([0-9]{1,3}))? ?([KMG]?)I?B?$`)
 
 // Size reads "20 MB".
 func (d *Decoder) Size(key string, otherwise int64) (n int64) {

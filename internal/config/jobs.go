@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"bod/internal/calendar"
 )
@@ -461,6 +462,9 @@ func plain(v any) any {
 			out[i] = plain(t)
 		}
 		return out
+	case time.Time:
+		// A local date carries the zone of this machine; the rule must not.
+		return v.Format("2006-01-02T15:04:05")
 	}
 	return v
 }

@@ -392,7 +392,6 @@ func (l *loader) calendar() {
 		country = "jp"
 	}
 	l.c.Days = l.daysOf(s, country, true)
-	l.c.days[""] = l.c.Days
 }
 
 func (l *loader) holidays(s *section, e *entry, v string) {
@@ -481,6 +480,10 @@ func (l *loader) goodName(s *section, e *entry, what string) bool {
 		return bad("に目に見えない文字があります", "has an invisible character")
 	case utf8.RuneCountInString(e.key) > 60:
 		return bad("が長すぎます（60文字まで）", "is longer than 60 characters")
+	case strings.HasPrefix(e.key, "-"):
+		return bad("が - で始まっています", "begins with -") // a command would take it for an option
+	case what == "job" && e.key == "notice":
+		return bad("は bod が自分の知らせに使います", "is what bod calls its own messages")
 	case what == "job" && e.key == summaryName:
 		s.problem(e.off, say("summary という名前の job は作れません", "a job cannot be called summary"),
 			say("まとめは [summary] に書きます。ほかの名前にしてください", "the summary is written in [summary]; choose another name"))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"bod/internal/calendar"
 )
@@ -75,7 +76,7 @@ func (f *findings) full() bool { return len(f.list) >= maxFindings }
 func (f *findings) problems(file string, at *lines, lang calendar.Language) []Problem {
 	out := make([]Problem, 0, len(f.list))
 	for _, x := range f.list {
-		p := Problem{File: file, Job: x.job, What: x.what.In(lang), Next: x.next.In(lang), Warning: x.warning}
+		p := Problem{File: file, Job: shown(x.job), What: shown(x.what.In(lang)), Next: shown(x.next.In(lang)), Warning: x.warning}
 		if x.off >= 0 && at != nil {
 			p.Line, p.Col = at.position(x.off)
 		}
@@ -104,6 +105,16 @@ func (f *findings) problems(file string, at *lines, lang calendar.Language) []Pr
 			Next: say("上から直して、もう一度確かめてください", "correct these and check again").In(lang)})
 	}
 	return out
+}
+
+// shown takes out what a quotation of the file could do to a terminal or a mail.
+func shown(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == '\u2028' || r == '\u2029' {
+			return '\uFFFD'
+		}
+		return r
+	}, s)
 }
 
 // say words one statement in both languages; both take the same arguments.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
 
 	"bod/internal/calendar"
 )
@@ -387,12 +388,15 @@ func (s *scanner) bareKey(inHeader bool) string {
 	if name == "" {
 		return ""
 	}
-	plain := true
-	for i := range len(name) {
-		plain = plain && isBare(name[i])
-	}
-	if plain {
+	if shownKey(name) == name {
 		return name
+	}
+	if narrow := width.Narrow.String(name); shownKey(narrow) == narrow {
+		s.slip(off,
+			say("全角の文字「%s」があります", "%s is in full width", clip(name)),
+			say("半角の %s に直してください", "write %s in half width", clip(narrow)))
+		s.edits = append(s.edits, edit{off, s.pos, narrow})
+		return narrow
 	}
 	if !inHeader && !strings.ContainsAny(s.rest(), "=＝") {
 		return name // the missing sign is told instead
