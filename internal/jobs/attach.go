@@ -281,8 +281,8 @@ func (s *scope) whom() string {
 	switch {
 	case len(s.to) == 0:
 		return ""
-	case len(s.to) > 1:
-		return s.job.Title
+	case len(s.to) > 1 || s.to[0].Person != nil && s.job.Title != "":
+		return s.job.Title // to colleagues a report is a report, whoever reads it
 	}
 	return nameOf(s.to[0], s.language)
 }

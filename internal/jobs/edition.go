@@ -70,7 +70,7 @@ func (e *edition) words(reader *config.Person) (subject, text string) {
 		}
 	}
 	section(e.greeting())
-	section(e.lost(reader, since) + e.troubles())
+	section(e.lost(since) + e.troubles())
 	section(e.outcome(tl, open))
 	quiet := len(open) == 0
 	if !quiet {
@@ -138,36 +138,45 @@ func (e *edition) greeting() string {
 }
 
 // lost says first which earlier summary may not have come: nobody sends it again, and what it said is in this one.
-func (e *edition) lost(reader *config.Person, since time.Time) string {
-	var out []string
+func (e *edition) lost(since time.Time) string {
+	type fate struct {
+		run     int64
+		unknown bool
+	}
+	who := map[fate][]string{}
+	var order []fate
 	for _, m := range e.history {
 		if m.State != ledger.StateUnknown && m.State != ledger.StateFailed || m.Sealed.Before(since) {
 			continue
 		}
-		r := e.records[m.Run]
+		f := fate{m.Run, m.State == ledger.StateUnknown}
+		if who[f] == nil {
+			order = append(order, f)
+		}
+		name := m.Part
+		if p := e.w.Config.People[m.Part]; p != nil {
+			name = withSan(p, e.l)
+		}
+		who[f] = append([]string{name}, who[f]...) // the history is newest first
+	}
+	var out []string
+	for _, f := range order {
+		r := e.records[f.run]
 		which := fmt.Sprintf("#%d", r.Number)
 		if d, p := calendar.ParseDate(r.Day); p == nil {
-			which += e.t("（"+d.Short(e.l)+"）", " ("+d.Short(e.l)+")")
+			which += " " + d.Short(e.l)
 		}
-		var who string
-		if p := e.w.Config.People[m.Part]; p != nil && p != reader {
-			who = withSan(p, e.l)
+		list := strings.Join(who[f], e.t("、", ", "))
+		if f.unknown {
+			out = append(out, e.t(fmt.Sprintf("まとめ %s が届いたか分かりません（%s宛て）。", which, list),
+				fmt.Sprintf("It is not known whether the summary %s arrived (to %s).", which, list)))
+		} else {
+			out = append(out, e.t(fmt.Sprintf("まとめ %s をお届けできませんでした（%s宛て）。", which, list),
+				fmt.Sprintf("The summary %s could not be sent (to %s).", which, list)))
 		}
-		unknown := m.State == ledger.StateUnknown
-		switch {
-		case who == "" && unknown:
-			out = append(out, e.t(fmt.Sprintf("前回のまとめ %s が届いたか分かりません。\nその分も、このまとめに入れています。", which),
-				fmt.Sprintf("It is not known whether the summary %s reached you.\nWhat it said is in this one too.", which)))
-		case who == "":
-			out = append(out, e.t(fmt.Sprintf("前回のまとめ %s をお届けできませんでした。\nその分も、このまとめに入れています。", which),
-				fmt.Sprintf("The summary %s could not be sent to you.\nWhat it said is in this one too.", which)))
-		case unknown:
-			out = append(out, e.t(fmt.Sprintf("%sへのまとめ %s が届いたか分かりません。", who, which),
-				fmt.Sprintf("It is not known whether the summary %s reached %s.", which, who)))
-		default:
-			out = append(out, e.t(fmt.Sprintf("%sへのまとめ %s をお届けできませんでした。", who, which),
-				fmt.Sprintf("The summary %s could not be sent to %s.", which, who)))
-		}
+	}
+	if len(out) > 0 {
+		out = append(out, e.t("その分も、このまとめに入れています。", "What it said is in this one too."))
 	}
 	return strings.Join(out, "\n")
 }
@@ -259,7 +268,7 @@ func (e *edition) item(n int, m matter, told func() (int, bool)) (s string) {
 	head := fmt.Sprintf("%d. %s", n, e.heading(m))
 	days, again := told()
 	if again {
-		head += e.t(fmt.Sprintf("（%d日目）", days), fmt.Sprintf(" (day %d)", days))
+		head += e.t(fmt.Sprintf("：%s（%d日目）", m.word(e.l), days), fmt.Sprintf(": %s (day %d)", m.word(e.l), days))
 	}
 	if sum, ok := m.amount(); ok {
 		head += e.t("　", "  ") + yen(sum, e.l)
@@ -289,7 +298,13 @@ func (e *edition) item(n int, m matter, told func() (int, bool)) (s string) {
 	if textWidth(line, true) > columns {
 		line = head + "\n" + indent + who
 	}
-	lines := []string{line, indent + m.state(e.l)}
+	state := m.state(e.l)
+	if m.what != whatConfirm && m.what != whatPaused && slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
+		return x.State == ledger.StateHeld && len(x.Confirmed) < x.ConfirmCount
+	}) {
+		state += e.t("確認もまだです。", " It has not been confirmed either.")
+	}
+	lines := []string{line, indent + state}
 	for _, s := range m.seen(e.l) {
 		lines = append(lines, indent+e.t("　", "  ")+s)
 	}
@@ -302,7 +317,7 @@ func (e *edition) item(n int, m matter, told func() (int, bool)) (s string) {
 			lines = append(lines, indent+e.t("　・", "  - ")+stop(s, e.l))
 		}
 	}
-	if s := m.byItself(e.w.Now, e.l, e.at); s != "" {
+	if s := m.byItself(e.w.Now, e.l); s != "" {
 		lines = append(lines, indent+s)
 	}
 	if number != "" {
@@ -500,9 +515,9 @@ func (e *edition) decided(d *deed, m ledger.Message) error {
 			continue
 		}
 		at := x.At.In(e.w.Config.Zone)
-		when := strings.TrimSpace(clockOf(at))
-		if calendar.DateOf(at) != calendar.DateOf(d.at.In(e.w.Config.Zone)) {
-			when = shortMoment(at, e.l)
+		when := hour(at)
+		if day := calendar.DateOf(at); day != calendar.DateOf(d.at.In(e.w.Config.Zone)) {
+			when = day.Short(e.l)
 		}
 		if s := withSan(p, e.l) + " " + when; !slices.ContainsFunc(d.yes, func(y string) bool { return strings.HasPrefix(y, withSan(p, e.l)) }) {
 			d.yes = append(d.yes, s)
@@ -565,10 +580,14 @@ func (e *edition) deed(d deed) string {
 	if due := d.run.Due.In(e.w.Config.Zone); !d.leftOut && calendar.DateOf(due).Before(calendar.DateOf(at)) {
 		notes = append(notes, e.t(calendar.DateOf(due).Short(e.l)+"の分", "due "+calendar.DateOf(due).Short(e.l)))
 	}
-	if len(notes) > 0 {
-		s += e.t("（"+strings.Join(notes, "、")+"）", " ("+strings.Join(notes, ", ")+")")
+	if len(notes) == 0 {
+		return s + "\n"
 	}
-	return s + "\n"
+	note := e.t("（"+strings.Join(notes, "、")+"）", " ("+strings.Join(notes, ", ")+")")
+	if textWidth(s+note, true) > columns {
+		return s + "\n" + e.t("　", " ") + note + "\n"
+	}
+	return s + note + "\n"
 }
 
 // days says what comes: the next business day line by line, later only what is not there yet.
@@ -717,7 +736,7 @@ func (e *edition) month() (string, error) {
 // afterwards no longer leads to it.
 func (e *edition) foot(reader *config.Person, since time.Time) string {
 	changed := e.t("予定の変更：なし", "Changes to the rules: none")
-	previous := e.t("前回：なし（はじめてのまとめです）", "before it: none, this is the first")
+	previous := e.t("前回：なし（はじめてのまとめです）", "last summary: none, this is the first")
 	head := ""
 	first := len(e.history) == 0
 	e.try("the changes to the rules", "予定の変更", func() error {
@@ -739,7 +758,7 @@ func (e *edition) foot(reader *config.Person, since time.Time) string {
 			continue
 		}
 		r := e.records[m.Run]
-		previous = e.t("前回 ", "before it: ") + fmt.Sprintf("#%d", r.Number)
+		previous = e.t("前回 ", "last summary: ") + fmt.Sprintf("#%d", r.Number)
 		if d, p := calendar.ParseDate(r.Day); p == nil {
 			previous += " " + d.Short(e.l)
 		}

@@ -41,6 +41,7 @@ type matter struct {
 	owners   []*config.Person
 	since    time.Time
 	summary  bool // about a summary, not a letter
+	config   *config.Config
 }
 
 // id is the matter's name over days: the run and what it is about.
@@ -166,7 +167,7 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 		if what, at, held := heldFor(m); held {
 			errs = append(errs, add(m, what, at))
 		}
-		if m.Class == ledger.ClassLetter && m.State == ledger.StateHeld && len(m.Confirmed) < m.ConfirmCount {
+		if len(ConfirmSet([]ledger.Message{m})) > 0 {
 			errs = append(errs, add(m, whatConfirm, m.Sealed))
 		}
 	}
@@ -199,7 +200,9 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 		groups[fmt.Sprintf("%d/%s", r.ID, whatMissed)] = m
 	}
 	for _, key := range sortedKeys(groups) {
-		out = append(out, *groups[key])
+		if m := groups[key]; m.what != whatConfirm || slices.ContainsFunc(m.messages, asks) {
+			out = append(out, *m)
+		}
 	}
 	// What is closest to being too late comes first.
 	sort.SliceStable(out, func(i, j int) bool {
@@ -209,6 +212,17 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 		return out[i].run.Due.Before(out[j].run.Due)
 	})
 	return out, errors.Join(errs...)
+}
+
+// asks reports whether a message is to be asked about now: it lacks a yes, and nothing else has to be decided first.
+// What a check or a person stopped will change, and a yes to it would be asked for a second time.
+func asks(m ledger.Message) bool {
+	if len(m.Confirmed) >= m.ConfirmCount {
+		return false
+	}
+	return !slices.ContainsFunc(m.Holds, func(h ledger.Hold) bool {
+		return h.Reason != ledger.NotDue && h.Reason != ledger.Confirmation && h.Reason != ledger.Late
+	})
 }
 
 func sortedKeys(m map[string]*matter) []string {
@@ -251,6 +265,7 @@ func heldFor(m ledger.Message) (what string, since time.Time, held bool) {
 
 // ofJob fills in what jobs.toml says of the run's job.
 func (m *matter) ofJob(c *config.Config, v *ledger.View) {
+	m.config = c
 	m.job = jobOf(c, v, m.run.Job)
 	m.owners = c.Admin
 	if m.job != nil {
@@ -288,7 +303,11 @@ func runTitle(c *config.Config, j *config.Job, r ledger.Run) string {
 	if about.Shape == calendar.ByDate || about.Shape == calendar.ByMinute {
 		return title
 	}
-	return strings.TrimSpace(title + " " + shortAbout(about, c.Language))
+	short := shortAbout(about, c.Language)
+	if short == "" {
+		return title
+	}
+	return calendar.Text{JA: title + " " + short, EN: title + " (" + short + ")"}.In(c.Language)
 }
 
 // occurrenceOf is what the rule says of the run's period.
@@ -393,6 +412,24 @@ func (m matter) paused(l calendar.Language) string {
 	return calendar.Text{JA: "すべての送信を止めています。", EN: "Nothing is being sent."}.In(l)
 }
 
+// word is the matter's state in one word, for those who know it already.
+func (m matter) word(l calendar.Language) string {
+	t := map[string]calendar.Text{
+		whatConfirm: {JA: "確認待ち", EN: "waiting for confirmation"},
+		whatLate:    {JA: "期日超過・確認待ち", EN: "past its day"},
+		whatFailed:  {JA: "送れませんでした", EN: "could not be sent"},
+		whatUnknown: {JA: "届いたか不明", EN: "not known whether it arrived"},
+		whatWaiting: {JA: "準備待ち", EN: "waiting for something"},
+		whatBroken:  {JA: "準備できず", EN: "could not be prepared"},
+		whatMissed:  {JA: "実施できず", EN: "not done in time"},
+		whatPaused:  {JA: "停止中", EN: "paused"},
+	}[m.what]
+	if t.JA == "" {
+		t = calendar.Text{JA: "保留", EN: "on hold"}
+	}
+	return t.In(l)
+}
+
 // seen are what was found, one line each: the missing file, the server's answer, a person's word.
 func (m matter) seen(l calendar.Language) []string {
 	var out []string
@@ -429,11 +466,21 @@ func (m matter) seen(l calendar.Language) []string {
 	case whatCheck, whatLate, whatGone, whatRestored, whatPerson:
 		for _, x := range m.messages {
 			for _, h := range x.Holds {
-				if h.Reason == ledger.NotDue || h.Reason == ledger.Confirmation || h.Text == "" {
+				if h.Reason == ledger.NotDue || h.Reason == ledger.Confirmation {
+					continue
+				}
+				if h.Text == "" && h.Reason == ledger.Gone {
+					add(calendar.Text{JA: "予定表（jobs.toml）か、元の資料からなくなりました", EN: "It is not in jobs.toml, or not in its source, any more"}.In(l))
+				}
+				if h.Text == "" {
 					continue
 				}
 				if h.Reason == ledger.Person && h.By.Name != "" {
-					add(calendar.Text{JA: fmt.Sprintf("理由：%s（%sより）", h.Text, h.By.Name), EN: fmt.Sprintf("Why: %s (%s)", h.Text, h.By.Name)}.In(l))
+					who := h.By.Name
+					if p := m.config.People[who]; p != nil {
+						who = colleague(p, l)
+					}
+					add(calendar.Text{JA: fmt.Sprintf("%s（%sより）", h.Text, who), EN: fmt.Sprintf("%s (%s)", h.Text, who)}.In(l))
 					continue
 				}
 				add(h.Text)
@@ -510,28 +557,27 @@ func (m matter) todo(l calendar.Language) []string {
 }
 
 // byItself is what happens if nobody does anything.
-func (m matter) byItself(now time.Time, l calendar.Language, at func(time.Time) string) string {
-	limit, ok := m.limit(now)
+func (m matter) byItself(now time.Time, l calendar.Language) string {
+	_, ok := m.limit(now)
 	future := m.run.Due.After(now)
 	who := names(m.owners, colleague, l)
 	switch {
-	case m.what == whatWaiting && ok && future:
-		return calendar.Text{JA: fmt.Sprintf("%sまでにそろわないときは、送らずに待ち、そろいしだい続けます。", at(limit)),
-			EN: fmt.Sprintf("If it is not there by %s, it goes on waiting and is done as soon as it is.", at(limit))}.In(l)
+	case m.summary:
+		return ""
+	case m.what == whatWaiting && future:
+		return calendar.Text{JA: "間に合わないときは送らずに待ち、そろいしだい続けます。",
+			EN: "If it comes later, it is done as soon as it is there."}.In(l)
 	case m.what == whatWaiting && ok:
-		return calendar.Text{JA: fmt.Sprintf("%sを過ぎると実施できずとして記録し、%sにお知らせします。", at(limit), who),
-			EN: fmt.Sprintf("After %s it is noted as not done, and %s is told.", at(limit), who)}.In(l)
-	case m.what == whatConfirm && ok && future:
-		return calendar.Text{JA: fmt.Sprintf("%sまでに確認がないときは、送らずにお待ちします。", at(limit)),
-			EN: fmt.Sprintf("If there is no word by %s, it is not sent and goes on waiting.", at(limit))}.In(l)
-	case m.what == whatPaused || m.what == whatMissed || m.summary:
-		return ""
-	case m.what == whatBroken || m.what == whatFailed:
-		return ""
+		return calendar.Text{JA: fmt.Sprintf("期限を過ぎると実施できずとして記録し、%sにお知らせします。", who),
+			EN: fmt.Sprintf("After that it is noted as not done, and %s is told.", who)}.In(l)
+	case m.what == whatConfirm && future:
+		return calendar.Text{JA: "それまでに確認がないときは、送らずにお待ちします。", EN: "If there is no word by then, it is not sent and goes on waiting."}.In(l)
 	case m.what == whatUnknown:
 		return calendar.Text{JA: "お知らせいただくまで、送り直しません。", EN: "Until somebody says so, it is not sent again."}.In(l)
+	case slices.Contains([]string{whatConfirm, whatLate, whatCheck, whatPerson, whatGone, whatRestored}, m.what):
+		return calendar.Text{JA: "それまで、送らずにお待ちします。", EN: "Until then it is not sent."}.In(l)
 	}
-	return calendar.Text{JA: "お返事があるまで、送らずにお待ちします。", EN: "Until somebody decides, it is not sent."}.In(l)
+	return ""
 }
 
 // number is the number by which a person finds it.

@@ -194,7 +194,7 @@ func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject,
 		}
 	}
 	if m.what != whatUnknown {
-		if s := m.byItself(now, l, at); s != "" {
+		if s := m.byItself(now, l); s != "" {
 			b.WriteString(s + "\n")
 		}
 	}
@@ -275,7 +275,7 @@ func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 	case whatCheck, whatPerson, whatGone, whatRestored:
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送らずに止めています。", due), EN: fmt.Sprintf("What was to go out on %s is on hold.", due)}
 	case whatLate:
-		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定でしたが、その時刻に\n送れなかったため、送らずに止めています。", due), EN: fmt.Sprintf("It was to go out on %s. That time has passed,\nso it is on hold until somebody decides.", due)}
+		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定でしたが、その時刻に\n送れなかったため、送らずに止めています。", due), EN: fmt.Sprintf("It was to go out on %s.\nThat time has passed, so it is on hold until somebody decides.", due)}
 	case whatFailed:
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送れませんでした。", due), EN: fmt.Sprintf("What was to go out on %s could not be sent.", due)}
 	case whatUnknown:
@@ -321,7 +321,11 @@ func (m matter) details(c *config.Config, at func(time.Time) string, now time.Ti
 				if d.State != ledger.StateUnknown && d.State != ledger.StateFailed {
 					continue
 				}
-				to = append(to, d.Mail)
+				if d.Role == "bcc" {
+					to = append(to, d.Mail+t("（控え）", " (blind copy)"))
+				} else {
+					to = append(to, d.Mail)
+				}
 				if d.State == ledger.StateFailed && d.Words != "" && !slices.Contains(words, clean(d.Words)) {
 					words = append(words, clean(d.Words))
 				}
@@ -330,13 +334,13 @@ func (m matter) details(c *config.Config, at func(time.Time) string, now time.Ti
 				subjects = append(subjects, x.Subject)
 			}
 		}
-		rs = append(rs, row{t("宛先", "To"), few(to, l)}, row{t("件名", "Subject"), few(subjects, l)}, row{t("サーバーの返事", "The server said"), few(words, l)})
+		rs = append(rs, row{t("宛先", "To"), few(to, l)}, row{t("件名", "Subject"), few(subjects, l)}, row{t("返事", "Answer"), few(words, l)})
 	case whatWaiting:
 		rs = append(rs, row{t("まだのもの", "Missing"), strings.Join(m.seen(l), "\n")})
 	default:
-		rs = append(rs, row{t("理由", "Why"), strings.TrimPrefix(strings.Join(m.seen(l), "\n"), t("理由：", "Why: "))})
+		rs = append(rs, row{t("理由", "Why"), strings.Join(m.seen(l), "\n")})
 	}
-	if limit, ok := m.limit(now); ok && m.what != whatUnknown {
+	if limit, ok := m.limit(now); ok && !slices.Contains([]string{whatUnknown, whatFailed, whatBroken}, m.what) {
 		rs = append(rs, row{t("期限", "By"), at(limit)})
 	}
 	if n := m.number(); n != "" {

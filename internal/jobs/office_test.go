@@ -167,4 +167,3 @@ func texts(rs []ledger.Reason) string {
 	}
 	return strings.Join(out, "\n")
 }
-

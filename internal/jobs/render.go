@@ -44,7 +44,7 @@ func Render(w *World, d Draft) (ledger.NewMessage, error) {
 		NotBefore:  dueOf(w),
 	}
 	if m.Key == "" {
-		m.Key = messageKey(w, d.Part)
+		m.Key = ledger.Key(w.Identity, w.Occurrence.Period, d.Part, w.Run.Generation)
 	}
 	if w.Run.Early {
 		m.NotBefore = w.Now
@@ -64,15 +64,6 @@ func Render(w *World, d Draft) (ledger.NewMessage, error) {
 		}
 	}
 	return finish(c, m, d.Letter)
-}
-
-// messageKey is job/period/part, and #2 for a deliberate second one.
-func messageKey(w *World, part string) string {
-	k := w.Identity + "/" + w.Occurrence.Period + "/" + part
-	if w.Run.Generation > 1 {
-		k += fmt.Sprintf("#%d", w.Run.Generation)
-	}
-	return k
 }
 
 // finish fixes Message-ID, boundary and bytes. They are made once and stored, so a resend is the same to the last byte.

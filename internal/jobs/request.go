@@ -51,6 +51,9 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person) (subj
 
 	earlier := previousRun(v, m.run)
 	look, well := compare(c, shown, earlier)
+	if len(earlier) == 0 {
+		look = append(look, t("はじめての送付です。宛先と添付の中身をご覧ください", "It goes out for the first time. Please see the addresses and what is attached"))
+	}
 	var b strings.Builder
 	b.WriteString(colleague(p, l) + t("\n\nお疲れさまです。\n下記を送る前の確認をお願いいたします。", ",\n\nplease have a look at the following before it is sent.\n"))
 	b.WriteString(quorum(c, m, l) + "\n\n")
@@ -181,22 +184,22 @@ func compare(c *config.Config, shown []shownMessage, earlier []ledger.Message) (
 		}
 	}
 	if letters > 0 {
-		look = append(look, t("手紙の文面が前回から変わりました", "the letter's text changed since last time"))
+		look = append(look, t("手紙の文面が前回から変わりました", "The letter's text changed since last time"))
 	}
 	if recipients > 0 && moved == 0 && len(earlier) > 0 {
-		well = append(well, t(fmt.Sprintf("宛先%d件は、前回と同じです", recipients), fmt.Sprintf("the addresses are last time's (%d)", recipients)))
+		well = append(well, t(fmt.Sprintf("宛先%d件は、前回と同じです", recipients), fmt.Sprintf("The addresses are last time's (%d)", recipients)))
 	} else {
-		well = append(well, t("宛先は、予定表（jobs.toml）に登録したとおりです", "the addresses are those of jobs.toml"))
+		well = append(well, t("宛先は、予定表（jobs.toml）に登録したとおりです", "The addresses are those of jobs.toml"))
 	}
 	if files > 0 {
-		well = append(well, t(fmt.Sprintf("添付%d点は空ではなく、名前どおりの種類のファイルです", files), fmt.Sprintf("the attachments (%d) are not empty and are the kind of file that they say", files)))
+		well = append(well, t(fmt.Sprintf("添付%d点は空ではなく、名前どおりの種類のファイルです", files), fmt.Sprintf("The attachments (%d) are not empty and are the kind of file that they say", files)))
 		if len(earlier) > 0 && !repeated {
-			well = append(well, t("前回と同じ中身の添付はありません", "no attachment is last time's again"))
+			well = append(well, t("前回と同じ中身の添付はありません", "No attachment is last time's again"))
 		}
 	}
-	well = append(well, t("文面に、埋まっていない欄はありません", "no field of the text is left open"))
+	well = append(well, t("文面に、埋まっていない欄はありません", "No field of the text is left open"))
 	if len(earlier) > 0 && letters == 0 {
-		well = append(well, t("手紙の文面は、前回と同じです", "the letter's text is last time's"))
+		well = append(well, t("手紙の文面は、前回と同じです", "The letter's text is last time's"))
 	}
 	return look, well
 }

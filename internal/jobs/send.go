@@ -331,12 +331,15 @@ func (s *sendSpec) groups() [][]config.Addressee {
 	return out
 }
 
+// partOfAll is the part of a message to several.
+const partOfAll = "all"
+
 // part names a group in the message's key.
 func part(to []config.Addressee) string {
 	if len(to) == 1 {
 		return to[0].ID()
 	}
-	return "all"
+	return partOfAll
 }
 
 func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
@@ -369,13 +372,9 @@ func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		return p, nil
 	}
 	var p Prepared
-	for _, to := range s.groups() {
+	for _, to := range only(s.groups(), w.Run.Only) {
 		if err := ctx.Err(); err != nil {
 			return Prepared{}, err
-		}
-		to = only(to, w.Run.Only)
-		if len(to) == 0 {
-			continue
 		}
 		d, missing, err := s.draft(w, t, b, to)
 		switch {
@@ -384,9 +383,6 @@ func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		case len(missing) > 0:
 			p.Missing = append(p.Missing, missing...)
 		default:
-			if s.Together && len(s.To) > 1 {
-				d.Part = "all"
-			}
 			p.Drafts = append(p.Drafts, d)
 		}
 	}
@@ -394,15 +390,16 @@ func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
 	return p, nil
 }
 
-// only keeps the addressees that a deliberate second run names.
-func only(to []config.Addressee, names []string) []config.Addressee {
-	if len(names) == 0 || slices.Contains(names, "all") {
-		return to
+// only keeps the messages that a deliberate second run names. Somebody who shared a message with others gets one of
+// their own then: the others have had theirs.
+func only(groups [][]config.Addressee, names []string) [][]config.Addressee {
+	if len(names) == 0 || slices.Contains(names, partOfAll) {
+		return groups
 	}
-	var out []config.Addressee
-	for _, a := range to {
+	var out [][]config.Addressee
+	for _, a := range slices.Concat(groups...) {
 		if slices.Contains(names, a.ID()) {
-			out = append(out, a)
+			out = append(out, []config.Addressee{a})
 		}
 	}
 	return out

@@ -138,7 +138,9 @@ func TestDigestFollowsTheDayOnlyWhereTheLetterTellsIt(t *testing.T) {
 	files := invoices()
 	files["letters/a.txt"] = officeLetter + "{送付日}\n"
 	o := newOffice(t, invoiceJob, files)
-	at := func(now time.Time) string { return Digest(o.prepare(o.world("hosting", "2026-11", now)).Drafts[0].Inputs) }
+	at := func(now time.Time) string {
+		return Digest(o.prepare(o.world("hosting", "2026-11", now)).Drafts[0].Inputs)
+	}
 	if at(preparedAt) != at(tokyo(2026, 11, 25, 18, 0)) {
 		t.Error("the digest changed within the day")
 	}
@@ -308,7 +310,7 @@ func TestTogether(t *testing.T) {
 		{"one customer among colleagues: one each", notice(`["acme", "sato"]`, ""), nil, []string{"acme: 株式会社アクメ商事", "sato: 佐藤さん"}},
 		{"colleagues, one each", notice(`["tanaka", "ogawa"]`, "together = false\n"), nil, []string{"tanaka: 田中部長", "ogawa: 小川さん"}},
 		{"a second one for one of them", notice(`["acme", "minato"]`, ""), []string{"minato"}, []string{"minato: みなと物産株式会社"}},
-		{"a second one of a common letter for one of them", notice(`["sato", "ogawa"]`, ""), []string{"ogawa"}, []string{"all: 小川さん"}},
+		{"a second one of a common letter for one of them", notice(`["sato", "ogawa"]`, ""), []string{"ogawa"}, []string{"ogawa: 小川さん"}},
 	} {
 		if got := parts(tt.job, tt.only...); !slices.Equal(got, tt.want) {
 			t.Errorf("%s: got %q, want %q", tt.name, got, tt.want)

@@ -166,9 +166,14 @@ func (e *edition) look(ctx context.Context) {
 		return err
 	})
 	// A run that waits and is due later is told with the days ahead, not as something for today.
-	e.open = slices.DeleteFunc(e.open, func(m matter) bool {
+	e.open = slices.DeleteFunc(slices.Clone(e.open), func(m matter) bool {
 		if m.summary {
 			return true // said above everything else
+		}
+		if m.what == whatConfirm && slices.ContainsFunc(e.open, func(o matter) bool {
+			return o.run.ID == m.run.ID && slices.Contains([]string{whatLate, whatCheck, whatPerson, whatGone, whatRestored}, o.what)
+		}) {
+			return true // one item a run: what stops it comes before its confirmation
 		}
 		return m.what == whatWaiting && e.next.Before(calendar.DateOf(m.run.Due.In(w.Config.Zone)))
 	})

@@ -82,7 +82,7 @@ func RunWords(r ledger.Run, l calendar.Language) string {
 func ConfirmSet(ms []ledger.Message) []ledger.Message {
 	var out []ledger.Message
 	for _, m := range ms {
-		if m.Class == ledger.ClassLetter && m.State == ledger.StateHeld && m.ConfirmCount > 0 {
+		if _, held := deliveriesIn(m, ledger.StateHeld); held && m.Class == ledger.ClassLetter && m.ConfirmCount > 0 {
 			out = append(out, m)
 		}
 	}
@@ -105,15 +105,18 @@ func shownSet(ms []ledger.Message) string { return SetDigest(ms)[:8] }
 // moment says a day and a time of day: 2026年11月26日（木）12:00.
 func moment(t time.Time, l calendar.Language) string {
 	if l == calendar.English {
-		return calendar.DateOf(t).Long(l) + ", " + t.Format("15:04")
+		return calendar.DateOf(t).Long(l) + ", " + hour(t)
 	}
-	return calendar.DateOf(t).Long(l) + t.Format("15:04")
+	return calendar.DateOf(t).Long(l) + hour(t)
 }
 
 // shortMoment says it briefly: 11/26(木) 12:00.
 func shortMoment(t time.Time, l calendar.Language) string {
-	return calendar.DateOf(t).Short(l) + " " + t.Format("15:04")
+	return calendar.DateOf(t).Short(l) + " " + hour(t)
 }
+
+// hour is the time of day: 9:30.
+func hour(t time.Time) string { return strings.TrimSpace(clockOf(t)) }
 
 // clockOf is the time of day of five columns, so that a list stays in line: " 9:30", "10:00".
 func clockOf(t time.Time) string { return fmt.Sprintf("%2d:%02d", t.Hour(), t.Minute()) }
@@ -123,9 +126,9 @@ func relative(t, now time.Time, l calendar.Language) string {
 	today := calendar.DateOf(now)
 	switch calendar.DateOf(t) {
 	case today:
-		return calendar.Text{JA: "きょう", EN: "today "}.In(l) + strings.TrimSpace(clockOf(t))
+		return calendar.Text{JA: "きょう", EN: "today "}.In(l) + hour(t)
 	case today.AddDays(1):
-		return calendar.Text{JA: "あす", EN: "tomorrow "}.In(l) + strings.TrimSpace(clockOf(t))
+		return calendar.Text{JA: "あす", EN: "tomorrow "}.In(l) + hour(t)
 	}
 	return shortMoment(t, l)
 }

@@ -96,17 +96,30 @@ func wrapLine(line string, ja bool) string {
 	return out.String()
 }
 
-// indentOf is what the following lines of a folded line begin with: the line's own leading spaces, and one more
-// full-width space below a bullet.
+// indentOf is what the following lines of a folded line begin with: the line's own leading spaces, one more
+// full-width space below a bullet, and below an 「項目：値」 the width of its name.
 func indentOf(line string) string {
 	body := strings.TrimLeft(line, " 　")
 	indent := line[:len(line)-len(body)]
 	r, _ := utf8.DecodeRuneInString(body)
 	switch {
 	case r == '・' || r == '■' || r == '→':
-		indent += "　"
+		return indent + "　"
 	case strings.HasPrefix(body, "- "):
-		indent += "  "
+		return indent + "  "
+	}
+	if digits := strings.TrimLeft(body, "0123456789"); digits != body && strings.HasPrefix(digits, ". ") {
+		return blank(line[:len(line)-len(digits)+2])
+	}
+	if indent == "" {
+		return ""
+	}
+	for _, colon := range []string{"：", ": "} {
+		if name, _, ok := strings.Cut(line, colon); ok && textWidth(name, true) <= columns/4 {
+			head := name + colon
+			rest := line[len(head):]
+			return blank(head + rest[:len(rest)-len(strings.TrimLeft(rest, " 　"))])
+		}
 	}
 	return indent
 }
