@@ -202,6 +202,9 @@ func (b *desk) place() (dir string, c *config.Config) {
 	if dir == "" {
 		dir = filepath.Join(filepath.Dir(b.file), ".bod")
 	}
+	if full, err := filepath.Abs(dir); err == nil {
+		dir = full
+	}
 	if len(problems) > 0 {
 		fmt.Fprintf(b.err, b.in("注意: 予定表 %s は読めない状態です（bod check で確かめられます）。記録だけを見ます\n",
 			"note: the rules %s cannot be read now (see bod check); only the ledger is looked at\n"), b.file)
