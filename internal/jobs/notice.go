@@ -66,23 +66,32 @@ func noticeKey(what, id, digest, person string) string {
 	return "notice/" + what + "/" + id + "/" + hash([]byte(digest + "\x00" + person))[:16]
 }
 
-// noticeOf words one notice. A panic costs this notice and no other.
-func noticeOf(c *config.Config, v *ledger.View, m matter, p *config.Person, key string, now time.Time) (n ledger.NewMessage, err error) {
+// noticeOf words one notice. What can't be worded is told all the same, by its number: a notice that is lost because
+// of one odd value would be a silent end.
+func noticeOf(c *config.Config, v *ledger.View, m matter, p *config.Person, key string, now time.Time) (ledger.NewMessage, error) {
+	subject, text, err := wordsOf(c, v, m, p, now)
+	if err != nil {
+		subject = calendar.Text{JA: fmt.Sprintf("【要確認】%s（番号 %s）", m.word(c.Language), m.number()), EN: fmt.Sprintf("[please check] %s (number %s)", m.word(c.Language), m.number())}.In(c.Language)
+		text = calendar.Text{
+			JA: fmt.Sprintf("%s\n\n番号 %s の状態は「%s」です。\n内容を文にできませんでしたので、記録でご確認ください。\n\n　　bod show %s\n", colleague(p, c.Language), m.number(), m.word(c.Language), m.number()),
+			EN: fmt.Sprintf("%s,\n\nnumber %s: %s.\nIt could not be put into words; please look it up in the record.\n\n    bod show %s\n", colleague(p, c.Language), m.number(), m.word(c.Language), m.number()),
+		}.In(c.Language)
+	}
+	return notice(c, now, []*config.Person{p}, key, p.ID, subject, text)
+}
+
+// wordsOf words a notice; a panic is an error of this one.
+func wordsOf(c *config.Config, v *ledger.View, m matter, p *config.Person, now time.Time) (subject, text string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("an error inside bod (panic): %v", r)
 		}
 	}()
-	var subject, text string
 	if m.what == whatConfirm {
-		subject, text, err = request(c, v, m, p)
-		if err != nil {
-			return ledger.NewMessage{}, err
-		}
-	} else {
-		subject, text = tell(c, m, p, now)
+		return request(c, v, m, p)
 	}
-	return notice(c, now, []*config.Person{p}, key, p.ID, subject, text)
+	subject, text = tell(c, m, p, now)
+	return subject, text, nil
 }
 
 // notice renders a mail of bod's own.
@@ -267,8 +276,13 @@ func (m matter) pausedSubject(l calendar.Language) string {
 // opening is the sentence that says what happened.
 func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 	due := at(m.run.Due)
-	if m.summary || m.what == whatPaused {
+	switch {
+	case m.what == whatPaused:
 		return m.state(l)
+	case m.summary && m.what == whatUnknown:
+		return calendar.Text{JA: "まとめを送る途中で接続が切れ、届いたか分かりません。\n自動では送り直しません。", EN: "The connection broke while the summary was being sent. It is not\nknown whether it arrived, and it is not sent again."}.In(l)
+	case m.summary:
+		return calendar.Text{JA: "まとめをお届けできていません。", EN: "The summary has not been sent."}.In(l)
 	}
 	var t calendar.Text
 	switch m.what {
