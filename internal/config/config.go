@@ -5,8 +5,8 @@
 // says, and a file with an error gives no Config at all. It reads files and has
 // no other effect.
 //
-// The file goes through three steps. The scanner (scan.go) splits it into
-// statements, names the slips of people who type Japanese and mends them so that
+// The file goes through three steps. The scanner (scan.go, values.go) splits it
+// into statements, names the slips of people who type Japanese and mends them so that
 // reading goes on. The TOML parser turns each table into values (tree.go). The
 // loader (load.go) holds them against the table of keys (keys.go), the one place
 // that says which keys there are; the manual is made from it.

@@ -175,6 +175,11 @@ func (c *Config) readFile(p string, limit int64) ([]byte, error) {
 		return nil, fileError(p, err)
 	}
 	defer f.Close()
+	return readAll(f, p, limit)
+}
+
+// readAll reads an open file to its end, when it is one and not larger than limit.
+func readAll(f *os.File, p string, limit int64) ([]byte, error) {
 	switch info, err := f.Stat(); {
 	case err != nil:
 		return nil, fileError(p, err)

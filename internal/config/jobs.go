@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"bod/internal/calendar"
@@ -48,7 +49,7 @@ func (l *loader) jobEntry(outer *section, e *entry, renamed map[string]string) {
 	l.goodName(outer, e, "job")
 	outer.job = ""
 	job := &Job{Name: l.keep(e.key), Line: l.at.line(e.off)}
-	s := &section{l: l, t: v, keys: l.mixed, name: "[job." + shownKey(e.key) + "]", job: job.Name}
+	s := &section{l: l, t: v, keys: l.sets["job.NAME"], name: "[job." + shownKey(e.key) + "]", job: job.Name}
 	kind := l.kindOf(s)
 	if kind != nil {
 		s.keys = kind.keys
@@ -96,6 +97,17 @@ func (l *loader) kindOf(s *section) *kindKeys {
 	}
 	l.nearKind(s, e.val, v)
 	return nil
+}
+
+// nearKind words what is wrong with a kind.
+func (l *loader) nearKind(s *section, off int, kind string) {
+	if slices.Contains(laterKinds, kind) {
+		s.problem(off, say("kind = \"%s\" はこの版ではまだ使えません", "kind = %q: not in this version", kind),
+			say("この job の行の頭に # を付けてください", "put # at the beginning of the job's lines"))
+		return
+	}
+	s.problem(off, say("kind = \"%s\" という種類はありません", "there is no kind %q", clip(kind)),
+		l.did(kind, l.names, say("使えるのは %s です", "what can be used: %s", strings.Join(l.names, ", "))))
 }
 
 // stray finds keys of the job that TOML puts into one of its tables, because they

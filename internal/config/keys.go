@@ -135,19 +135,15 @@ var ownKeys = []Key{
 // says them is refused: to ignore them would be a promise that is not kept.
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
-	"":              {"source", "web", "heartbeat", "program", "programs", "alarm", "admin_file", "check", "document", "on_unknown", "may_write_to"},
-	"mail":          {"on_unknown", "dkim", "smime", "allow", "may_write_to", "program"},
-	"people.NAME":   {"deputy", "ext", "phone"},
-	"summary":       {"check", "morning", "deputy"},
-	"job.NAME":      {"source", "check", "each", "where", "key", "columns", "tell", "remind", "say", "on_unknown", "document", "report", "steps", "deadline", "deputy", "program", "amount", "rows"},
-	"job.NAME.when": {},
+	"":         {"source", "web", "heartbeat", "program", "programs", "on_unknown"},
+	"job.NAME": {"source", "check", "each", "where", "key", "columns", "tell", "remind", "on_unknown"},
 }
 
 // laterKinds are the kinds that design says and this version does not have.
 var laterKinds = []string{"watch", "report", "invoice", "task"}
 
 // checkKeys may stand in a [[job.NAME.check]]; every other key there slipped in from the job.
-var checkKeys = []string{"wrong_if", "must", "say", "tell", "remind", "pdf_contains", "not_sent_before", "key", "accept_until", "level"}
+var checkKeys = []string{"wrong_if", "must", "say", "tell", "remind", "pdf_contains", "not_sent_before"}
 
 // secretKeys are what people call a password.
 var secretKeys = []string{"password", "passwd", "pass", "secret", "client_secret", "token", "api_key", "パスワード", "暗証番号"}

@@ -4,11 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -16,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"bod/internal/calendar"
-	"bod/internal/mailer"
 )
 
 const summaryName = "summary"
@@ -28,11 +25,9 @@ type loader struct {
 	f     findings
 	at    *lines
 	tree  *tree
-	all   []Key
 	kinds map[string]*kindKeys
 	names []string // of the kinds
 	sets  map[string]*keySet
-	mixed *keySet // a job whose kind is not known may have any kind's keys
 
 	peopleNames, partnerNames []string
 	peopleLost                bool // somebody may be missing only because a line could not be read
@@ -45,7 +40,7 @@ type loader struct {
 	addressees map[string]Addressee
 	looked     int // nearest words searched for
 
-	asked map[string]bool // test hook: the keys that were read
+	testOnlyAsked map[string]bool // the keys that were read
 }
 
 type kindKeys struct {
@@ -89,46 +84,11 @@ func Load(path string, kinds []Kind) (*Config, []Problem) {
 
 // read does the work of Load; what is wrong is left in l.f in both languages.
 func read(path string, kinds []Kind, asked map[string]bool) *loader {
-	l := &loader{
-		all: Keys(kinds), sets: make(map[string]*keySet), kinds: make(map[string]*kindKeys),
-		words: make(map[string]string), rules: make(map[string]ruleResult),
-		schedules: make(map[scheduleKey]scheduleResult), leads: make(map[string]leadResult),
-		abouts: make(map[string]aboutResult), addressees: make(map[string]Addressee),
-		asked: asked,
-	}
-	for _, k := range Keys(nil) {
-		if l.sets[k.Table] == nil {
-			l.sets[k.Table] = keysOf(l.all, k.Table)
-		}
-	}
-	l.mixed = l.sets["job.NAME"]
-	own := keysOf(ownKeys, "job.NAME")
-	for _, k := range kinds {
-		if k.Name() == summaryName {
-			l.kinds[k.Name()] = &kindKeys{kind: k, own: k.Keys(), keys: l.sets[summaryName]}
-			continue
-		}
-		set := &keySet{table: own.table, names: own.names[:len(own.names):len(own.names)], keys: make(map[string]*Key)}
-		for _, key := range ownKeys {
-			if key.Table == own.table {
-				set.keys[key.Name] = own.keys[key.Name]
-			}
-		}
-		for _, key := range k.Keys() {
-			key.Table = own.table
-			set.names = append(set.names, key.Name)
-			set.keys[key.Name] = &key
-		}
-		l.kinds[k.Name()] = &kindKeys{kind: k, own: k.Keys(), keys: set}
-		l.names = append(l.names, k.Name())
-	}
-
-	l.lang = calendar.Japanese
+	l := newLoader(kinds)
+	l.testOnlyAsked = asked
 	b, err := readConfig(path)
-	if err != nil {
-		l.f.add(finding{off: noPlace,
-			what: say("ファイルを開けません（%v）", "the file cannot be opened (%v)", err),
-			next: say("ファイルの名前と場所を確かめてください", "see whether name and folder are right")})
+	if fe, ok := errors.AsType[*FileError](err); ok {
+		l.f.add(finding{off: noPlace, what: fe.What, next: fe.Next})
 		return l
 	}
 	abs, err := filepath.Abs(path)
@@ -154,27 +114,39 @@ func read(path string, kinds []Kind, asked map[string]bool) *loader {
 	return l
 }
 
-// readConfig reads the file, whatever it is that lies there.
+func newLoader(kinds []Kind) *loader {
+	l := &loader{
+		lang: calendar.Japanese,
+		sets: make(map[string]*keySet), kinds: make(map[string]*kindKeys),
+		words: make(map[string]string), rules: make(map[string]ruleResult),
+		schedules: make(map[scheduleKey]scheduleResult), leads: make(map[string]leadResult),
+		abouts: make(map[string]aboutResult), addressees: make(map[string]Addressee),
+	}
+	all := Keys(kinds)
+	for _, k := range all {
+		if l.sets[k.Table] == nil {
+			l.sets[k.Table] = keysOf(all, k.Table)
+		}
+	}
+	for _, k := range kinds {
+		keys := l.sets[summaryName]
+		if k.Name() != summaryName {
+			keys = keysOf(Keys([]Kind{k}), "job.NAME")
+			l.names = append(l.names, k.Name())
+		}
+		l.kinds[k.Name()] = &kindKeys{kind: k, own: k.Keys(), keys: keys}
+	}
+	return l
+}
+
+// readConfig reads the file, whatever it is that lies there. Errors are *FileError.
 func readConfig(path string) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		if pe, ok := errors.AsType[*fs.PathError](err); ok {
-			err = pe.Err
-		}
-		return nil, err
+		return nil, fileError(path, err)
 	}
 	defer f.Close()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(b) > maxFile {
-		return nil, fmt.Errorf("larger than %s", SizeWords(maxFile))
-	}
-	return b, nil
+	return readAll(f, path, maxFile)
 }
 
 // keep holds one copy of a text, so that 10,000 jobs with the same letter share
@@ -256,10 +228,8 @@ func (l *loader) top() {
 
 // topEntry tells what does not belong at the top.
 func (l *loader) topEntry(root *section, e *entry) {
-	for _, name := range topTables {
-		if e.key == name {
-			return
-		}
+	if slices.Contains(topTables, e.key) {
+		return
 	}
 	if root.keys.has(e.key) {
 		if _, ok := e.value.(*table); ok {
@@ -316,27 +286,6 @@ func (l *loader) zone(root *section) {
 	l.c.Zone = z
 }
 
-func (l *loader) company() {
-	s := l.section(l.named("company"), "company", "[company]", "")
-	s.unknown(l.sets[""])
-	c := &l.c.Company
-	c.Name, c.Dept, c.Address, c.Tel, c.Bank = s.str("name"), s.str("dept"), s.str("address"), s.str("tel"), s.str("bank")
-	if e := s.get("registration"); e != nil {
-		if c.Registration = s.str("registration"); c.Registration != "" {
-			s.registration(e.val, c.Registration, c.Name)
-		}
-	}
-	c.FiscalYearEnd = time.December
-	if e := s.get("fiscal_year_end"); e != nil {
-		n := s.whole("fiscal_year_end", 12)
-		if n < 1 || n > 12 {
-			s.problem(e.val, say("決算月 %d はありません", "there is no month %d", n), say("fiscal_year_end = 3 のように、1 から 12 の数字で書いてください", "write a number from 1 to 12, like fiscal_year_end = 3"))
-			n = 12
-		}
-		c.FiscalYearEnd = time.Month(n)
-	}
-}
-
 func (l *loader) folders() {
 	t := l.named("folders")
 	if t == nil {
@@ -373,8 +322,8 @@ func (l *loader) folders() {
 
 // note tells the test hook that a key with a free name was read.
 func (l *loader) note(table, key string) {
-	if l.asked != nil {
-		l.asked[table+"\x00"+key] = true
+	if l.testOnlyAsked != nil {
+		l.testOnlyAsked[table+"\x00"+key] = true
 	}
 }
 
@@ -492,211 +441,4 @@ func (l *loader) goodName(s *section, e *entry, what string) bool {
 		return bad("は全員を指す言葉と紛らわしいので使えません", "could be taken for everybody")
 	}
 	return true
-}
-
-func (l *loader) people() {
-	t := l.named("people")
-	if l.tree.lost || t != nil && t.lost {
-		l.peopleLost = true
-	}
-	if t == nil {
-		return
-	}
-	s := l.section(t, "people", "[people]", "")
-	for i := range t.entries {
-		e := &t.entries[i]
-		l.note("people", anyName)
-		p := &Person{ID: l.keep(e.key)}
-		before := l.f.errors
-		if !e.double {
-			l.c.People[p.ID] = p
-			l.peopleNames = append(l.peopleNames, p.ID)
-		}
-		if !l.goodName(s, e, "person") || e.broken {
-			continue
-		}
-		switch v := e.value.(type) {
-		case string:
-			if v = s.oneLine(e.key, e.val, v); v != "" {
-				p.Mail, _ = s.parseAddress(v, e.val)
-			}
-		case *table:
-			in := l.section(v, "people.NAME", "[people] "+e.key, "")
-			in.unknown(l.sets[""])
-			p.Name, p.Title = in.str("name"), in.str("title")
-			if in.need("mail") {
-				p.Mail, _ = in.address("mail")
-			}
-		default:
-			s.wrongType(e.key, e.val, e.value, say(" \"名前 <アドレス>\" か { name, title, mail } ", "\"Name <address>\" or { name, title, mail }"))
-			continue
-		}
-		if p.Name == "" {
-			p.Name = p.Mail.Name
-		}
-		if p.Name == "" && p.Mail.Mail != "" {
-			p.Name = p.ID
-			if isASCII(p.ID) && l.c.Language == calendar.Japanese && l.f.errors == before {
-				s.warn(e.val, say("%s に名前がないので、手紙には「%[1]s」と書かれます", "%s has no name; letters will say %[1]s", p.ID),
-					say(`%s = "名前 <%s>" のように書いてください`, `write it like %s = "Name <%s>"`, shownKey(p.ID), p.Mail.Mail))
-			}
-		}
-		if p.Mail.Mail != "" {
-			p.Mail.Name = p.Name
-			l.c.inside[strings.ToLower(p.Mail.Mail)] = true
-		}
-	}
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func (l *loader) partners() {
-	t := l.named("partner")
-	if t == nil {
-		return
-	}
-	l.peopleLost = l.peopleLost || t.lost
-	outer := l.section(t, "partner.NAME", "[partner]", "")
-	owner := make(map[string]string) // address → partner
-	for i := range t.entries {
-		e := &t.entries[i]
-		p := &Partner{ID: l.keep(e.key)}
-		if !e.double {
-			l.c.Partners[p.ID] = p
-			l.partnerNames = append(l.partnerNames, p.ID)
-		}
-		v, ok := e.value.(*table)
-		if !ok {
-			if !e.broken {
-				outer.problem(e.off, say("partner は [partner.名前] の表で書きます", "a partner has to be a table [partner.NAME]"),
-					say("[partner.%s] と1行に書き、その下に name と mail を書いてください", "write [partner.%s] on a line, and name and mail below", shownKey(e.key)))
-			}
-			continue
-		}
-		l.goodName(outer, e, "partner")
-		s := l.section(v, "partner.NAME", "[partner."+shownKey(e.key)+"]", "")
-		if q := l.tree.root.sub("people").find(e.key); q != nil {
-			s.problem(e.off, say("%s という名前は [people] にもあります（%d行目）", "%s is in [people] as well (line %d)", e.key, l.at.line(q.off)),
-				say("どちらかの名前を変えてください", "change one of the two names"))
-		}
-		s.unknown(l.sets[""])
-		s.need("name")
-		p.Name, p.Dept, p.Person, p.Title = s.str("name"), s.str("dept"), s.str("person"), s.str("title")
-		if s.need("mail") {
-			p.Mail = s.addresses("mail")
-		}
-		p.Cc = s.addresses("cc")
-		for _, a := range p.Cc {
-			for _, b := range p.Mail {
-				if strings.EqualFold(a.Mail, b.Mail) {
-					s.problem(s.off("cc"), say("%s は mail にも cc にもあります", "%s is in mail and in cc", a.Mail), say("cc から消してください", "delete it from cc"))
-				}
-			}
-		}
-		for _, a := range p.Mail {
-			k := strings.ToLower(a.Mail)
-			if other, ok := owner[k]; ok && other != p.ID {
-				s.warn(s.off("mail"), say("%s は %s の宛先でもあります", "%s is an address of %s, too", a.Mail, other),
-					say("写し間違いでないか確かめてください", "see whether it was copied by mistake"))
-			}
-			owner[k] = p.ID
-		}
-	}
-}
-
-func (l *loader) mail() {
-	t := l.named("mail")
-	s := l.section(t, "mail", "[mail]", "")
-	s.unknown(l.sets[""], l.sets["mail.oauth2"])
-	m := &l.c.Mail
-	if s.need("from") {
-		m.From, _ = s.address("from")
-	}
-	m.ReplyTo, _ = s.address("reply_to")
-	m.Bcc = s.addresses("bcc")
-	m.User, m.Hello = s.str("user"), s.str("hello")
-	if e := s.get("server"); e != nil {
-		if v := s.str("server"); v != "" && s.server(e.val, v) {
-			m.Server = v
-		}
-	}
-	if e := s.get("auth"); e != nil {
-		m.Auth = strings.ToLower(s.str("auth"))
-		switch m.Auth {
-		case "", "plain", "login", "cram-md5", "scram-sha-256", "xoauth2":
-		default:
-			s.problem(e.val, say("ログインの方式 %s はありません", "there is no way to log in called %s", clip(m.Auth)),
-				say("plain、login、cram-md5、scram-sha-256、xoauth2 のどれかです", "it is one of plain, login, cram-md5, scram-sha-256, xoauth2"))
-		}
-	}
-	m.PasswordFile = s.secretFile("password_file")
-	if e := s.get("ca"); e != nil {
-		if v := s.str("ca"); v != "" {
-			l.ca(s, e, v)
-		}
-	}
-	if e := s.get("rate"); e != nil {
-		if v := s.str("rate"); v != "" {
-			r, err := mailer.ParseRate(v)
-			if err != nil {
-				s.problem(e.val, say("「%s」は速さとして読めません", "%q is no rate", clip(v)), say(`rate = "20 per minute" のように書いてください`, `write it like rate = "20 per minute"`))
-			}
-			m.Rate = r
-		}
-	}
-	if a, ok := s.address("trial_to"); ok {
-		m.TrialTo = &a
-	}
-	m.Outbox = filepath.Join(l.c.Dir, "outbox")
-	if v := s.str("outbox"); v != "" {
-		m.Outbox = l.c.adminPath(v)
-	}
-	var ok bool
-	if m.GiveUp, ok = s.lead("give_up"); !ok {
-		m.GiveUp, _ = calendar.ParseLead("3 days")
-	}
-	l.oauth2(s)
-	if m.Auth == "xoauth2" && !s.has("oauth2") {
-		s.problem(s.off("auth"), say(`auth = "xoauth2" には [mail.oauth2] が要ります`, `auth = "xoauth2" needs [mail.oauth2]`),
-			say("[mail.oauth2] に token_url と client_id を書いてください", "write token_url and client_id in [mail.oauth2]"))
-	}
-	if m.User != "" && !s.has("server") {
-		s.warn(s.off("user"), say("server がないので、メールは送られず outbox に書き出されます", "there is no server, so that mail is written to the outbox and not sent"),
-			say("送るときは server を書いてください", "write server to send it"))
-	}
-}
-
-func (l *loader) oauth2(m *section) {
-	e := m.get("oauth2")
-	if e == nil {
-		return
-	}
-	t, ok := e.value.(*table)
-	if !ok {
-		m.wrongType("oauth2", e.val, e.value, aTable)
-		return
-	}
-	s := l.section(t, "mail.oauth2", "[mail.oauth2]", "")
-	s.unknown(m.keys, l.sets[""])
-	o := &OAuth2{SecretFile: s.secretFile("secret_file")}
-	if s.need("token_url") {
-		o.TokenURL = s.str("token_url")
-		if o.TokenURL != "" && !strings.HasPrefix(o.TokenURL, "https://") {
-			s.problem(s.off("token_url"), say("token_url が https:// で始まっていません", "token_url does not begin with https://"), s.likeExample("token_url"))
-		}
-	}
-	if s.need("client_id") {
-		o.ClientID = s.str("client_id")
-	}
-	for _, it := range s.items("scopes") {
-		o.Scopes = append(o.Scopes, it.text)
-	}
-	l.c.Mail.OAuth2 = o
 }

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"bod/internal/calendar"
@@ -84,3 +87,166 @@ func secret(what, file, credential string) (string, error) {
 
 // Trial reports whether mail stays in the house: no server, or trial_to.
 func (m Mail) Trial() bool { return m.Server == "" || m.TrialTo != nil }
+
+func (l *loader) mail() {
+	t := l.named("mail")
+	s := l.section(t, "mail", "[mail]", "")
+	s.unknown(l.sets[""], l.sets["mail.oauth2"])
+	m := &l.c.Mail
+	if s.need("from") {
+		m.From, _ = s.address("from")
+	}
+	m.ReplyTo, _ = s.address("reply_to")
+	m.Bcc = s.addresses("bcc")
+	m.User, m.Hello = s.str("user"), s.str("hello")
+	if e := s.get("server"); e != nil {
+		if v := s.str("server"); v != "" && s.server(e.val, v) {
+			m.Server = v
+		}
+	}
+	if e := s.get("auth"); e != nil {
+		m.Auth = strings.ToLower(s.str("auth"))
+		switch m.Auth {
+		case "", "plain", "login", "cram-md5", "scram-sha-256", "xoauth2":
+		default:
+			s.problem(e.val, say("ログインの方式 %s はありません", "there is no way to log in called %s", clip(m.Auth)),
+				say("plain、login、cram-md5、scram-sha-256、xoauth2 のどれかです", "it is one of plain, login, cram-md5, scram-sha-256, xoauth2"))
+		}
+	}
+	m.PasswordFile = s.secretFile("password_file")
+	if e := s.get("ca"); e != nil {
+		if v := s.str("ca"); v != "" {
+			l.ca(s, e, v)
+		}
+	}
+	if e := s.get("rate"); e != nil {
+		if v := s.str("rate"); v != "" {
+			r, err := mailer.ParseRate(v)
+			if err != nil {
+				s.problem(e.val, say("「%s」は速さとして読めません", "%q is no rate", clip(v)), say(`rate = "20 per minute" のように書いてください`, `write it like rate = "20 per minute"`))
+			}
+			m.Rate = r
+		}
+	}
+	if a, ok := s.address("trial_to"); ok {
+		m.TrialTo = &a
+	}
+	m.Outbox = filepath.Join(l.c.Dir, "outbox")
+	if v := s.str("outbox"); v != "" {
+		m.Outbox = l.c.adminPath(v)
+	}
+	var ok bool
+	if m.GiveUp, ok = s.lead("give_up"); !ok {
+		m.GiveUp, _ = calendar.ParseLead("3 days")
+	}
+	l.oauth2(s)
+	if m.Auth == "xoauth2" && !s.has("oauth2") {
+		s.problem(s.off("auth"), say(`auth = "xoauth2" には [mail.oauth2] が要ります`, `auth = "xoauth2" needs [mail.oauth2]`),
+			say("[mail.oauth2] に token_url と client_id を書いてください", "write token_url and client_id in [mail.oauth2]"))
+	}
+	if m.User != "" && !s.has("server") {
+		s.warn(s.off("user"), say("server がないので、メールは送られず outbox に書き出されます", "there is no server, so that mail is written to the outbox and not sent"),
+			say("送るときは server を書いてください", "write server to send it"))
+	}
+}
+
+func (l *loader) oauth2(m *section) {
+	e := m.get("oauth2")
+	if e == nil {
+		return
+	}
+	t, ok := e.value.(*table)
+	if !ok {
+		m.wrongType("oauth2", e.val, e.value, aTable)
+		return
+	}
+	s := l.section(t, "mail.oauth2", "[mail.oauth2]", "")
+	s.unknown(m.keys, l.sets[""])
+	o := &OAuth2{SecretFile: s.secretFile("secret_file")}
+	if s.need("token_url") {
+		o.TokenURL = s.str("token_url")
+		if o.TokenURL != "" && !strings.HasPrefix(o.TokenURL, "https://") {
+			s.problem(s.off("token_url"), say("token_url が https:// で始まっていません", "token_url does not begin with https://"), s.likeExample("token_url"))
+		}
+	}
+	if s.need("client_id") {
+		o.ClientID = s.str("client_id")
+	}
+	for _, it := range s.items("scopes") {
+		o.Scopes = append(o.Scopes, it.text)
+	}
+	l.c.Mail.OAuth2 = o
+}
+
+// server checks the address of the mail server; the mailer reads it in the same way.
+func (s *section) server(off int, v string) bool {
+	how := say(`"smtp://mail.example.jp:587" か "smtps://mail.example.jp:465" のように書いてください`, `write it like "smtp://mail.example.com:587" or "smtps://mail.example.com:465"`)
+	u, err := url.Parse(v)
+	if err != nil || u.Host == "" || u.Hostname() == "" {
+		// The error may quote a password, so that it is not passed on.
+		s.problem(off, say("メールサーバーの書き方が読めません", "the mail server cannot be read"), how)
+		return false
+	}
+	if u.User != nil {
+		s.problem(off, say("server に利用者名やパスワードは書けません", "server cannot have a user or a password"),
+			say(`user = "…" に書き、パスワードは systemd の credential「smtp-password」か password_file に入れてください。ここに書いたパスワードは変えてください`,
+				`write user = "…", and put the password into systemd's credential smtp-password or a password_file; change the one that stood here`))
+		return false
+	}
+	port := u.Port()
+	n, err := strconv.Atoi(port)
+	switch {
+	case u.Scheme != "smtp" && u.Scheme != "smtps" && u.Scheme != "smtp+insecure":
+		s.problem(off, say("%s:// は使えません", "%s:// cannot be used", clip(u.Scheme)), how)
+	case port != "" && (err != nil || n < 1 || n > 65535):
+		s.problem(off, say("ポート %s はありません", "there is no port %s", clip(port)), how)
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "":
+		s.problem(off, say("server のポートの後ろに余分な文字があります", "there is more than host and port in server"), how)
+	default:
+		return true
+	}
+	return false
+}
+
+// secretFile reads the place of a file with a secret. The file is looked at, not read.
+func (s *section) secretFile(key string) string {
+	e := s.get(key)
+	if e == nil {
+		return ""
+	}
+	v := s.str(key)
+	if v == "" {
+		return ""
+	}
+	file := s.l.c.adminPath(v)
+	info, err := os.Stat(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		s.problem(e.val, say("%s のファイル %s がありません", "%s: the file %s is not there", key, clip(v)),
+			say("ファイルを置くか、名前と場所を直してください", "put it there, or correct name and folder"))
+	case err != nil:
+		// Whoever checks the file need not be allowed to look where the service may.
+	case !info.Mode().IsRegular():
+		s.problem(e.val, say("%s の %s はファイルではありません", "%s: %s is no file", key, clip(v)), say("ファイルの名前を書いてください", "write the name of a file"))
+	case info.Mode().Perm()&0o007 != 0:
+		s.warn(e.val, say("%s のファイル %s をだれでも読めます", "%s: everybody can read the file %s", key, clip(v)),
+			say("chmod 600 などで、bod だけが読めるようにしてください", "let only bod read it, for example with chmod 600"))
+	}
+	return file
+}
+
+// ca reads the certificates that the server's is checked against.
+func (l *loader) ca(s *section, e *entry, v string) {
+	b, err := os.ReadFile(l.c.adminPath(v))
+	if err != nil {
+		s.fileProblem("ca", e.val, v, fileError(v, err))
+		return
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(b) {
+		s.problem(e.val, say("ca の %s に証明書（PEM）がありません", "ca: there is no certificate (PEM) in %s", clip(v)),
+			say("-----BEGIN CERTIFICATE----- で始まるファイルを書いてください", "use a file that begins with -----BEGIN CERTIFICATE-----"))
+		return
+	}
+	l.c.Mail.CA, l.c.Mail.CAPEM = pool, b
+}

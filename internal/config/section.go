@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,8 @@ func (s *section) get(key string) *entry {
 	if s.t == nil || !s.keys.has(key) {
 		return nil
 	}
-	if s.l.asked != nil {
-		s.l.asked[s.keys.table+"\x00"+key] = true
+	if s.l.testOnlyAsked != nil {
+		s.l.testOnlyAsked[s.keys.table+"\x00"+key] = true
 	}
 	e := s.t.find(key)
 	if e == nil || e.broken {
@@ -274,11 +275,7 @@ func (s *section) addresses(key string) []mailer.Address {
 		if !ok {
 			continue
 		}
-		twice := false
-		for _, b := range out {
-			twice = twice || strings.EqualFold(a.Mail, b.Mail)
-		}
-		if twice {
+		if slices.ContainsFunc(out, func(b mailer.Address) bool { return strings.EqualFold(a.Mail, b.Mail) }) {
 			s.twiceAddress(key, it.off, a.Mail)
 			continue
 		}
@@ -313,11 +310,7 @@ func (s *section) persons(key string) []*Person {
 		if p == nil {
 			continue
 		}
-		twice := false
-		for _, q := range out {
-			twice = twice || p == q
-		}
-		if twice {
+		if slices.Contains(out, p) {
 			s.problem(it.off, say("%s に %s が2回あります", "%s names %s twice", key, it.text), say("1つにしてください", "name it once"))
 			continue
 		}
