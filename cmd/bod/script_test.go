@@ -34,6 +34,8 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("BOD_UPDATE_SCRIPTS") != "", // then read the diff
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("LANG", "C")
+			// Each process of a race build sleeps a second before it ends, in case a race is still to be told.
+			e.Setenv("GORACE", "atexit_sleep_ms=0")
 			e.Setenv("EXAMPLE", example)
 			e.Setenv("ROOT", filepath.Dir(example))
 			return nil
@@ -113,7 +115,7 @@ func number(ts *testscript.TestScript, _ bool, args []string) {
 
 func environ(ts *testscript.TestScript) []string {
 	env := os.Environ()
-	for _, name := range []string{"PATH", "HOME", "LANG", "TMPDIR", "WORK"} {
+	for _, name := range []string{"PATH", "HOME", "LANG", "TMPDIR", "WORK", "GORACE"} {
 		env = append(env, name+"="+ts.Getenv(name))
 	}
 	return env
