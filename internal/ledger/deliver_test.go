@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -9,10 +10,11 @@ import (
 	"bod/internal/mailer"
 )
 
-// claimed makes a message to these recipients and claims it.
+// claimed makes a message of a new run to these recipients and claims it.
 func (o *office) claimed(to ...string) (id int64, token string) {
 	o.t.Helper()
-	id = o.seal(o.running("a", "2026-11"), letter("x", to...))[0].Message
+	o.n++
+	id = o.seal(o.running("a", fmt.Sprintf("2026-11 %d", o.n)), letter("x", to...))[0].Message
 	o.do(func(tx *Tx) (err error) {
 		if err := tx.Queue(id); err != nil {
 			return err
@@ -32,6 +34,7 @@ func (o *office) to(id int64, token string, s State) {
 	o.t.Helper()
 	const mail = "x@a.example"
 	later := func(Delivery) time.Time { return o.now.Add(time.Hour) }
+	row := o.message(id).Deliveries[0].ID
 	o.do(func(tx *Tx) error {
 		switch s {
 		case StateClaimed:
@@ -50,7 +53,7 @@ func (o *office) to(id int64, token string, s State) {
 			if err := tx.Unclaim(token); err != nil {
 				return err
 			}
-			return tx.MoveDelivery(1, StateQueued, StateRejected, "")
+			return tx.MoveDelivery(row, StateQueued, StateRejected, "")
 		}
 		if err := tx.Sending(token, []string{mail}); err != nil {
 			return err
@@ -64,7 +67,7 @@ func (o *office) to(id int64, token string, s State) {
 			if err := tx.Receive(token, receipts(mailer.Unknown, mail), nil); err != nil {
 				return err
 			}
-			return tx.MoveDelivery(1, StateUnknown, StateByHand, "")
+			return tx.MoveDelivery(row, StateUnknown, StateByHand, "")
 		}
 		return tx.Receive(token, receipts(mailer.Sent, mail), nil)
 	})
@@ -89,10 +92,10 @@ func TestReceiptsInEveryState(t *testing.T) {
 		StateWritten:  {"written": StateWritten},
 		StateFailed:   {}, StateRejected: {}, StateByHand: {},
 	}
+	o := open(t)
 	for from, by := range want {
 		for _, result := range []mailer.Result{mailer.Sent, mailer.Deferred, mailer.Failed, mailer.Unknown, mailer.Written} {
 			t.Run(string(from)+" "+string(result), func(t *testing.T) {
-				o := open(t)
 				id, token := o.claimed("x@a.example")
 				o.to(id, token, from)
 				before := o.message(id)
@@ -107,10 +110,10 @@ func TestReceiptsInEveryState(t *testing.T) {
 				} else if !errors.Is(err, ErrMove) || after.State != before.State || after.Deliveries[0].Attempts != before.Deliveries[0].Attempts {
 					t.Errorf("%v, it is %+v", err, after.Deliveries)
 				}
-				o.verified()
 			})
 		}
 	}
+	o.verified()
 }
 
 func TestOneAttemptManyAnswers(t *testing.T) {
@@ -259,6 +262,7 @@ func TestHeldInFlight(t *testing.T) {
 }
 
 func TestPeoplesMoves(t *testing.T) {
+	o := open(t)
 	for _, from := range states {
 		for _, to := range states {
 			allowed := slices.Contains(personMoves[from], to)
@@ -266,10 +270,10 @@ func TestPeoplesMoves(t *testing.T) {
 				continue // each allowed one, and all that are refused from three states
 			}
 			t.Run(string(from)+" "+string(to), func(t *testing.T) {
-				o := open(t)
 				id, token := o.claimed("x@a.example")
 				o.to(id, token, from)
-				err := o.try(func(tx *Tx) error { return tx.MoveDelivery(1, from, to, "佐藤が確かめました") })
+				row := o.message(id).Deliveries[0].ID
+				err := o.try(func(tx *Tx) error { return tx.MoveDelivery(row, from, to, "佐藤が確かめました") })
 				got := o.message(id).Deliveries[0]
 				switch {
 				case allowed && (err != nil || got.State != to || got.Words != "佐藤が確かめました"):
@@ -280,12 +284,12 @@ func TestPeoplesMoves(t *testing.T) {
 			})
 		}
 	}
-	o := open(t)
-	o.claimed("x@a.example")
-	if err := o.try(func(tx *Tx) error { return tx.MoveDelivery(1, StateUnknown, StateSent, "") }); !errors.Is(err, ErrStale) {
+	id, _ := o.claimed("x@a.example")
+	row := o.message(id).Deliveries[0].ID
+	if err := o.try(func(tx *Tx) error { return tx.MoveDelivery(row, StateUnknown, StateSent, "") }); !errors.Is(err, ErrStale) {
 		t.Error(err)
 	}
-	if err := o.try(func(tx *Tx) error { return tx.MoveDelivery(9, StateUnknown, StateSent, "") }); !errors.Is(err, ErrNotFound) {
+	if err := o.try(func(tx *Tx) error { return tx.MoveDelivery(9999, StateUnknown, StateSent, "") }); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
 }

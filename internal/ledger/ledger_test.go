@@ -23,6 +23,7 @@ type office struct {
 	t   testing.TB
 	dir string
 	now time.Time
+	n   int // of claimed
 }
 
 func open(t testing.TB) *office {

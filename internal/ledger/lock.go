@@ -22,7 +22,7 @@ const lockName = "lock"
 func lockFolder(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("couldn't open the lock in %s: %w: %w", dir, ErrRights, err)
+		return nil, fmt.Errorf("couldn't open the lock in %s: %w", dir, rights(err))
 	}
 	// Holder looks by taking a shared lock for a moment; such a look is waited for.
 	for try := range 10 {

@@ -180,7 +180,7 @@ func folder(dir string, create bool) error {
 			return ErrNone
 		}
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("%w: %w", ErrRights, err)
+			return rights(err)
 		}
 		return syncDir(filepath.Dir(dir))
 	}
@@ -210,6 +210,17 @@ func folder(dir string, create bool) error {
 		return nil
 	}
 	return fmt.Errorf("%w: others can look into the folder (%v); chmod 700 %s", ErrRights, info.Mode().Perm(), dir)
+}
+
+// rights gives an error of the file system the kind that callers tell apart.
+func rights(err error) error {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return fmt.Errorf("%w: %w", ErrRights, err)
 }
 
 // owned refuses what belongs to someone else: files that root makes in a service's
@@ -295,7 +306,7 @@ func create(ctx context.Context, dir string, trial bool, now time.Time) error {
 	// SQLite gives its -wal and -shm the rights of the file that it finds.
 	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrRights, err)
+		return rights(err)
 	}
 	if err := f.Close(); err != nil {
 		return err
