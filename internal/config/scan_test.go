@@ -90,6 +90,7 @@ func FuzzScan(f *testing.F) {
 		"［job.a］\ntitle ＝ “x”\nto = [\"a\"、\"b\"]", "a.b = 1\na.c = 2\n[a]\nd = 3", "x = \"\"\"a\n\\\n b\"\"\"\"\"\ny = '''z'''",
 		"s = 2026/11/25\nt = 9:30\nu = 1979-05-27T07:32:00Z", "a = [[1,2],[3]]\nb = [{c = 1},{c = 2}]", "\"a b\".'c' = +1.5e3\nd = 0xFF",
 		"a = \"\\u00e9\\\"\"", "a = {", "a = [\n[b]\nc = 1", "＃\n　a=1　\n", "a = 1 b = 2", "[a]\n[a.b]\n[a]\n",
+		"a = {b = 1}\na.c = 2", "[a]\nb = {c = 1}\n[a.b.d]\n", "[a.b]\nc = 1\n[a]\nb.d = 2\n", "[a]\nb.c = 1\n[a.b]\n", "[[a]]\nb = 1\n[a]\n", "a = [1]\n[[a]]\n",
 	} {
 		f.Add(s)
 	}
@@ -103,4 +104,18 @@ func FuzzScan(f *testing.F) {
 			sameAsParser(t, text)
 		}
 	})
+}
+
+// A table that is closed, or stands there already, takes nothing more.
+func TestNothingIsSaidTwice(t *testing.T) {
+	for _, text := range []string{
+		"a = 1\na = 2", "a = {b = 1}\na.c = 2", "[a]\nb = {c = 1}\n[a.b.d]\n", "[a.b]\nc = 1\n[a]\nb.d = 2\n", "[a]\nb.c = 1\n[a.b]\n",
+		"[[a]]\nb = 1\n[a]\n", "[a]\n[[a]]\n", "a = [1]\n[[a]]\n", "a = 1\n[a]\n", "a = 1\na.b = 2", "[a]\n[a]\n", "a = {b = 1, b = 2}",
+	} {
+		var f findings
+		plant(text, &f, newLines(text))
+		if f.errors != 1 {
+			t.Errorf("%q has %d errors: %v", text, f.errors, f.list)
+		}
+	}
 }
