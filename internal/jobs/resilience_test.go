@@ -106,7 +106,7 @@ func TestAnUnknownSummaryIsToldToTheAdmins(t *testing.T) {
 
 func TestPreviewNeedsNoLedger(t *testing.T) {
 	o := newOffice(t, monthJobs, monthFiles())
-	w := o.world("summary", "2026-11-24", tokyo(2026, 11, 24, 17, 0))
+	w := o.world("summary", "2026-11-24", tokyo(2026, 11, 23, 12, 0))
 	ms, missing, err := Preview(t.Context(), w)
 	if err != nil || len(ms) != 2 || len(missing) != 0 {
 		t.Fatalf("%d messages, missing %v, %v", len(ms), missing, err)
@@ -114,6 +114,9 @@ func TestPreviewNeedsNoLedger(t *testing.T) {
 	s, err := showMessage(ms[0].Body)
 	if err != nil || !strings.Contains(s.text, "佐藤さん、田中さん") {
 		t.Errorf("%v\n%s", err, s.text)
+	}
+	if s.text[strings.Index(s.text, "あす"):][:len("あす 11/25")] != "あす 11/25" {
+		t.Errorf("looked at a day before, its tomorrow is another:\n%s", s.text)
 	}
 	w = o.world("report", "2026-11", tokyo(2026, 11, 24, 17, 0))
 	if ms, missing, err := Preview(t.Context(), w); err != nil || len(ms) != 0 || len(missing) != 1 {

@@ -87,6 +87,12 @@ func (summary) Prepare(ctx context.Context, w *World) (Prepared, error) {
 	if !ok {
 		return Prepared{}, fmt.Errorf("couldn't prepare the summary: it was not decoded as one")
 	}
+	if due := dueOf(w); w.Now.Before(due) {
+		// A look at a coming summary: its tomorrow is the day after it, not after today.
+		then := *w
+		then.Now = due
+		w = &then
+	}
 	e := &edition{w: w, l: w.Config.Language, records: map[int64]summaryRecord{}}
 	for _, a := range s.To {
 		if a.Person != nil {
