@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -60,12 +61,7 @@ func openForms(name string) (full, left string) {
 
 // shortForm reports whether a bracketed sign looks like a legal form's abbreviation.
 func shortForm(s string) bool {
-	for _, f := range []string{"社", "財", "特", "公社", "公財", "一社", "一財", "監", "代", "ｶ", "ﾕ", "カ", "ユ", "ド", "社福", "合"} {
-		if s == f {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]string{"社", "財", "特", "公社", "公財", "一社", "一財", "監", "代", "ｶ", "ﾕ", "カ", "ユ", "ド", "社福", "合"}, s)
 }
 
 // honorifics end a name that was typed with one.
@@ -125,10 +121,8 @@ func outsideJA(p *config.Partner) (string, error) {
 	}
 	dept, onDept := honored(norm.NFC.String(p.Dept))
 	person, position := strings.Trim(norm.NFC.String(p.Person), " 　"), strings.Trim(norm.NFC.String(p.Title), " 　")
-	for _, a := range anybody {
-		if person == a {
-			return join(full, dept, "ご担当者様"), nil
-		}
+	if slices.Contains(anybody, person) {
+		return join(full, dept, "ご担当者様"), nil
 	}
 	person, onPerson := honored(person)
 	position, _ = honored(position)

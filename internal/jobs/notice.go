@@ -31,8 +31,12 @@ func Notices(ctx context.Context, c *config.Config, v *ledger.View, now time.Tim
 		}
 		for _, p := range m.told(c) {
 			key := noticeKey(m.what, m.id(), m.digest(), p.ID)
-			if _, taken, err := v.Taken(key); err == nil && taken {
-				continue // told already; rendering it again would only cost time
+			switch _, err := v.MessageByKey(key); {
+			case err == nil:
+				continue // told already, or at least tried: a notice is never sent a second time
+			case !errors.Is(err, ledger.ErrNotFound):
+				errs = append(errs, err)
+				continue
 			}
 			n, err := noticeOf(c, v, m, p, key, now)
 			if err != nil {

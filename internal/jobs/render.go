@@ -3,6 +3,7 @@ package jobs
 import (
 	"crypto/rand"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -79,9 +80,7 @@ func finish(c *config.Config, m ledger.NewMessage, l mailer.Letter) (ledger.NewM
 	l.Date = m.Date.In(c.Zone)
 	l.Boundary = rand.Text()
 	headers := map[string]string{keyHeader: headerKey(m.Key)}
-	for k, v := range l.Headers {
-		headers[k] = v
-	}
+	maps.Copy(headers, l.Headers)
 	l.Headers = headers
 	body, err := mailer.Render(l)
 	if err != nil {

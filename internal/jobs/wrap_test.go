@@ -60,7 +60,7 @@ func FuzzWrap(f *testing.F) {
 		if again := wrap(got, ja); squeezed(again) != squeezed(got) {
 			t.Fatalf("folding twice changed the text: %q", again)
 		}
-		for _, l := range strings.Split(got, "\n") {
+		for l := range strings.SplitSeq(got, "\n") {
 			if textWidth(l, ja) <= columns {
 				continue
 			}
