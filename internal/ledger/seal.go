@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Sealed is what became of one draft.
@@ -48,7 +49,7 @@ func Key(job, period, part string, generation int) string {
 //
 // A draft whose key is taken is dropped (see View.Taken). A held, never queued
 // message stands when its inputs are the same, and is replaced when they differ;
-// that voids its confirmations. A message of which any delivery was ever queued is
+// that voids its confirmations, while what a person held stays held. A message of which any delivery was ever queued is
 // never replaced. Two drafts with one key are an error, and nothing is stored.
 //
 // Held, never queued messages of the run and generation that got no draft this
@@ -180,7 +181,11 @@ func (tx *Tx) sealOne(from origin, m NewMessage) (Sealed, error) {
 			s.Outcome = OutcomeKept
 			return s, tx.comesBack(have)
 		}
-		m.Hold = slices.Concat(m.Hold, heldBy(have, m))
+		over, err := tx.heldOver(have.ID)
+		if err != nil {
+			return s, tx.fail(err)
+		}
+		m.Hold = slices.Concat(m.Hold, over)
 		if err := tx.replace(have); err != nil {
 			return s, err
 		}
@@ -232,17 +237,23 @@ func (tx *Tx) comesBack(m Message) error {
 	return nil
 }
 
-// heldBy are the holds that persons set and that go over to the successor: an edit
-// of the letter is nobody's leave to send it. The no of somebody who is asked to
-// confirm does not go over, for that person is asked anew about the new bytes.
-func heldBy(old Message, m NewMessage) []Hold {
+// heldOver are the reasons that go over to the successor of a replaced message:
+// what a person set, for an edit of the letter is nobody's leave to send it; and
+// Restored, for what went out in the lost time is not known of the new one either.
+// Check, Late and Gone follow from what is drafted, and come with it. The no of
+// someone who was asked to confirm follows from the old bytes: they are asked anew.
+func (tx *Tx) heldOver(message int64) ([]Hold, error) {
 	var over []Hold
-	for _, h := range old.Holds {
-		if h.Reason == Person && !slices.Contains(m.ConfirmBy, h.By.Name) {
+	err := tx.s.each("SELECT reason, text, since, who, user FROM holds WHERE message = $1 AND reason IN ('person', 'restored') ORDER BY reason",
+		[]any{message}, func(r scanner) error {
+			var h Hold
+			var since int64
+			err := r.Scan(&h.Reason, &h.Text, &since, &h.By.Name, &h.By.User)
+			h.Since = time.UnixMicro(since).UTC()
 			over = append(over, h)
-		}
-	}
-	return over
+			return err
+		})
+	return over, err
 }
 
 // replace ends the held deliveries of a message whose inputs changed. One that was

@@ -121,6 +121,34 @@ func TestReplacedIsUnconfirmed(t *testing.T) {
 	}
 }
 
+// An edit is nobody's leave to send what a person held, or what may have gone out in
+// a lost time; a check or lateness comes with the draft, and a no is asked anew.
+func TestHeldOver(t *testing.T) {
+	o := open(t)
+	run := o.running("a", "2026-11")
+	draft := letter("x")
+	draft.ConfirmBy, draft.ConfirmCount = []string{"tanaka"}, 1
+	draft.Hold = []Hold{{Reason: Check, Text: "金額"}, {Reason: Late}}
+	id := o.seal(run, draft)[0].Message
+	o.do(func(tx *Tx) error {
+		return errors.Join(tx.Hold(id, Restored, ""), tx.Decide(Decision{Message: id, Person: "tanaka", Why: "違います"}, o.message(id).Hash))
+	})
+	err := o.Update(t.Context(), o.now, Who{Name: "tanaka"}, func(tx *Tx) error { return tx.Hold(id, Person, "待って") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	draft.Hold = nil
+	next := o.message(o.seal(run, changed(draft, "bb"))[0].Message)
+	var got []string
+	for _, h := range next.Holds {
+		got = append(got, string(h.Reason)+":"+h.Text+":"+h.By.Name)
+	}
+	if want := []string{"confirmation::bod", "person:待って:tanaka", "restored::bod"}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+	o.verified()
+}
+
 func TestDecisions(t *testing.T) {
 	o := open(t)
 	run := o.running("a", "2026-11")
