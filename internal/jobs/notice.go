@@ -92,7 +92,7 @@ func wordsOf(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 		}
 	}()
 	if m.what == whatConfirm {
-		return request(c, v, m, p)
+		return request(c, v, m, p, now)
 	}
 	subject, text = tell(c, m, p, now)
 	return subject, text, nil

@@ -106,6 +106,9 @@ func TestNotices(t *testing.T) {
 		{"confirm", func(d *desk, l calendar.Language) {
 			d.run("hosting-acme", "2026-11", tokyo(2026, 11, 24, 10, 0))
 		}, tokyo(2026, 11, 24, 10, 1), []string{"tanaka"}},
+		{"confirm-past-due", func(d *desk, l calendar.Language) {
+			d.run("hosting-acme", "2026-11", tokyo(2026, 11, 26, 9, 0))
+		}, tokyo(2026, 11, 26, 9, 1), []string{"tanaka"}},
 		{"check", set(ledger.Check, "PDFの金額が受注一覧と合いません（受注一覧 198,000円、PDF 189,000円）", "The PDF's amount is not that of the orders (orders 198,000 yen, PDF 189,000 yen)"), tokyo(2026, 11, 24, 12, 1), []string{"sato"}},
 		{"person", set(ledger.Person, "先方から待ってほしいとの連絡", "they asked us to wait"), tokyo(2026, 11, 24, 12, 1), []string{"sato"}},
 		{"gone", set(ledger.Gone, "", ""), tokyo(2026, 11, 24, 12, 1), []string{"sato"}},

@@ -20,7 +20,7 @@ import (
 
 // request words the asking for a confirmation: what goes out, what deserves a look, what was looked at already, and
 // the one command. It is made of the sealed bytes, so what a person reads is what will be sent.
-func request(c *config.Config, v *ledger.View, m matter, p *config.Person) (subject, text string, err error) {
+func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now time.Time) (subject, text string, err error) {
 	l := c.Language
 	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
 	at := func(x time.Time) string { return moment(x.In(c.Zone), l) }
@@ -47,7 +47,10 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person) (subj
 	if priced {
 		subject += t(" ", ", ") + yen(sum, l)
 	}
-	subject += t("（"+shortMoment(m.run.Due.In(c.Zone), l)+"まで）", " (by "+shortMoment(m.run.Due.In(c.Zone), l)+")")
+	ahead := m.run.Due.After(now) // a yes that comes after the due moment still lets it go, at once
+	if ahead {
+		subject += t("（"+shortMoment(m.run.Due.In(c.Zone), l)+"まで）", " (by "+shortMoment(m.run.Due.In(c.Zone), l)+")")
+	}
 
 	earlier := previousRun(v, m.run)
 	look, well := compare(c, shown, earlier)
@@ -81,9 +84,18 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person) (subj
 		b.WriteString("\n")
 	}
 	b.WriteString(contents(shown, l))
-	b.WriteString(t("確認できたら、次のとおりお願いします。\n（この1行で確認したことになり、送る予定の時刻に送られます）\n", "If all is right, please confirm with this line.\nIt goes out at its time then.\n"))
+	b.WriteString(t("確認できたら、次のとおりお願いします。\n", "If all is right, please confirm with this line.\n"))
+	if ahead {
+		b.WriteString(t("（この1行で確認したことになり、送る予定の時刻に送られます）\n", "It goes out at its time then.\n"))
+	} else {
+		b.WriteString(t("（予定の時刻を過ぎていますので、確認がそろうと送られます）\n", "Its time has passed, so it goes out as soon as it is confirmed.\n"))
+	}
 	b.WriteString("  bod confirm " + m.run.Number + " --set " + shownSet(m.messages) + " --by " + p.ID + "\n\n")
-	b.WriteString(t(fmt.Sprintf("%sまでに確認がない場合は、\n送らずにお待ちします。\n", at(m.run.Due)), fmt.Sprintf("If there is no word by %s,\nit is not sent and goes on waiting.\n", at(m.run.Due))))
+	if ahead {
+		b.WriteString(t(fmt.Sprintf("%sまでに確認がない場合は、\n送らずにお待ちします。\n", at(m.run.Due)), fmt.Sprintf("If there is no word by %s,\nit is not sent and goes on waiting.\n", at(m.run.Due))))
+	} else {
+		b.WriteString(t("確認があるまで、送らずにお待ちします。\n", "Until then it is not sent.\n"))
+	}
 	b.WriteString("\n" + names(m.owners, func(p *config.Person, _ calendar.Language) string { s, _ := honored(p.Name); return s }, l) + "\n")
 	return subject, b.String(), nil
 }
