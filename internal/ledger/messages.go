@@ -192,11 +192,14 @@ func (m *loaded) reasons(said []Decision, set []Hold, now time.Time) {
 }
 
 func (v *View) message(condition string, args ...any) (Message, error) {
-	m, err := first(v.messages(selectMessages+" WHERE "+condition, args))
+	m, err := one(v, selectMessages+" WHERE "+condition, args, scanMessage)
+	if err == nil {
+		err = v.complete([]*loaded{m})
+	}
 	if err != nil {
 		return Message{}, fmt.Errorf("couldn't find the message: %w", err)
 	}
-	return m, nil
+	return m.Message, nil
 }
 
 // Message returns one message with deliveries, holds and confirmations.

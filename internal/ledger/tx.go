@@ -136,7 +136,7 @@ func (tx *Tx) addRun(r Run) (int64, bool, error) {
 	} else if !errors.Is(err, ErrNotFound) {
 		return 0, false, err
 	}
-	if _, err := first(list(tx.View, selectJobs+" WHERE name = $1", []any{r.Job}, scanJob)); err != nil {
+	if _, err := one(tx.View, selectJobs+" WHERE name = $1", []any{r.Job}, scanJob); err != nil {
 		return 0, false, fmt.Errorf("its job: %w", err) // said here, since the foreign key's own words name nothing
 	}
 	month, serial, err := tx.serial("runs")
@@ -286,7 +286,7 @@ func (tx *Tx) SetFlag(f Flag) error {
 	r := row{do: insert, key: []any{f.Name}, set: []column{
 		{"text", f.Text}, {"since", micro(f.Since)}, {"probe", micro(f.Probe)}, {"tries", f.Tries}, {"credential", f.Credential},
 	}}
-	have, err := first(list(tx.View, selectFlags+" WHERE name = $1", []any{f.Name}, scanFlag))
+	have, err := one(tx.View, selectFlags+" WHERE name = $1", []any{f.Name}, scanFlag)
 	switch {
 	case err == nil && have.same(f):
 		return nil

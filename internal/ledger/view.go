@@ -121,7 +121,11 @@ func batches[T any](v *View, query string, args []any, scan func(scanner) (T, er
 			kept = nil
 			return nil
 		}
-		err := v.s.stream(query, args, func(r scanner) error {
+		read := v.s.stream
+		if v.collect { // no row is handed out before the last is read, so the statement can be a prepared one
+			read = v.s.each
+		}
+		err := read(query, args, func(r scanner) error {
 			if err := v.usable(); err != nil {
 				return err
 			}
@@ -158,12 +162,25 @@ func collect[T any](seq iter.Seq2[T, error]) ([]T, error) {
 	return all, nil
 }
 
-func first[T any](seq iter.Seq2[T, error]) (T, error) {
-	for t, err := range seq {
-		return t, err
+// one reads the first row of a query; none is ErrNotFound.
+func one[T any](v *View, query string, args []any, scan func(scanner) (T, error)) (T, error) {
+	var found []T
+	err := v.usable()
+	if err == nil {
+		err = v.s.each(query, args, func(r scanner) error {
+			t, err := scan(r)
+			found = append(found, t)
+			return err
+		})
 	}
-	var none T
-	return none, ErrNotFound
+	if err == nil && len(found) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return found[0], nil
 }
 
 func fromJSON(text string, into any) error {
@@ -188,7 +205,7 @@ func scanJob(r scanner) (Job, error) {
 
 // Job returns one job by identity, else by current name.
 func (v *View) Job(name string) (Job, error) {
-	j, err := first(list(v, selectJobs+" WHERE name = $1 OR current = $1 ORDER BY name <> $1, gone, name LIMIT 1", []any{name}, scanJob))
+	j, err := one(v, selectJobs+" WHERE name = $1 OR current = $1 ORDER BY name <> $1, gone, name LIMIT 1", []any{name}, scanJob)
 	if err != nil {
 		return Job{}, fmt.Errorf("couldn't find the job %s: %w", name, err)
 	}
@@ -233,7 +250,7 @@ func scanRun(r scanner) (Run, error) {
 
 // Run returns one run by id.
 func (v *View) Run(id int64) (Run, error) {
-	u, err := first(list(v, selectRuns+" WHERE id = $1", []any{id}, scanRun))
+	u, err := one(v, selectRuns+" WHERE id = $1", []any{id}, scanRun)
 	if err != nil {
 		return Run{}, fmt.Errorf("couldn't find the run %d: %w", id, err)
 	}
@@ -242,7 +259,7 @@ func (v *View) Run(id int64) (Run, error) {
 
 // RunOf returns the run of a period.
 func (v *View) RunOf(job, period string) (Run, error) {
-	u, err := first(list(v, selectRuns+" WHERE job = $1 AND period = $2", []any{job, period}, scanRun))
+	u, err := one(v, selectRuns+" WHERE job = $1 AND period = $2", []any{job, period}, scanRun)
 	if err != nil {
 		return Run{}, fmt.Errorf("couldn't find the run %s of %s: %w", period, job, err)
 	}
@@ -255,7 +272,7 @@ func (v *View) RunByNumber(text string) (Run, error) {
 	if !ok || !strings.HasPrefix(text, "R") {
 		return Run{}, fmt.Errorf("couldn't find the run %q: %w", text, ErrNotFound)
 	}
-	u, err := first(list(v, selectRuns+" WHERE month = $1 AND serial = $2", []any{month, serial}, scanRun))
+	u, err := one(v, selectRuns+" WHERE month = $1 AND serial = $2", []any{month, serial}, scanRun)
 	if err != nil {
 		return Run{}, fmt.Errorf("couldn't find the run %s: %w", text, err)
 	}
@@ -313,7 +330,7 @@ func (v *View) LastObservation(job, name string, before int64) (Observation, err
 		query += " AND (r.due, r.id) < (SELECT due, id FROM runs WHERE id = $3)"
 		args = append(args, before)
 	}
-	o, err := first(list(v, query+" ORDER BY r.due DESC, r.id DESC LIMIT 1", args, scanObservation))
+	o, err := one(v, query+" ORDER BY r.due DESC, r.id DESC LIMIT 1", args, scanObservation)
 	if err != nil {
 		return Observation{}, fmt.Errorf("couldn't find what %s saw as %s: %w", job, name, err)
 	}
@@ -366,7 +383,7 @@ func (v *View) Intents() ([]Intent, error) {
 
 // Intent returns one.
 func (v *View) Intent(id int64) (Intent, error) {
-	in, err := first(list(v, selectIntents+" WHERE id = $1", []any{id}, scanIntent))
+	in, err := one(v, selectIntents+" WHERE id = $1", []any{id}, scanIntent)
 	if err != nil {
 		return Intent{}, fmt.Errorf("couldn't find the intent %d: %w", id, err)
 	}
