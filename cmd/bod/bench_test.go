@@ -65,7 +65,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkStart is `bod run` with 10,000 duties, from the start of the process to the word that it is ready, the
+// BenchmarkStart is `bod run` with 10,000 duties, from the start of the process to the word that the rules are at work, the
 // first time (with a new ledger) and again; idle-MB is the resident memory once it waits.
 func BenchmarkStart(b *testing.B) {
 	bod := filepath.Join(b.TempDir(), "bod")
@@ -97,7 +97,7 @@ func BenchmarkStart(b *testing.B) {
 	}
 }
 
-// startAndStop runs the daemon until its first look is over, and answers how much memory it keeps.
+// startAndStop runs the daemon until the rules are at work, and answers how much memory it keeps.
 func startAndStop(b *testing.B, bod, file string) float64 {
 	cmd := exec.Command(bod, "run", "-v", "-f", file)
 	r, err := cmd.StderrPipe()
@@ -109,7 +109,7 @@ func startAndStop(b *testing.B, bod, file string) float64 {
 	}
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "ready") {
+		if strings.Contains(lines.Text(), "rules at work") {
 			break
 		}
 	}
