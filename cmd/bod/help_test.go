@@ -103,3 +103,19 @@ func TestFileFlag(t *testing.T) {
 		t.Errorf("fileFlag(nil) = %q, want jobs.toml", got)
 	}
 }
+
+// Whatever breaks, a person reads a calm word and never a stack.
+func TestPanic(t *testing.T) {
+	var errs bytes.Buffer
+	err := run(context.Background(), []string{"version"}, nil, broken{}, &errs)
+	if status(err) != exitFailed {
+		t.Errorf("status %d, want %d", status(err), exitFailed)
+	}
+	if s := errs.String(); !strings.Contains(s, "the pipe burst") || strings.Contains(s, "goroutine") || strings.Count(s, "\n") != 2 {
+		t.Errorf("a person reads %q", s)
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { panic("the pipe burst") }

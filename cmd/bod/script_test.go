@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"errors"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,6 +43,7 @@ func TestScripts(t *testing.T) {
 			"exits":  exits,
 			"dates":  dates,
 			"daemon": daemonUp,
+			"hangup": hangUp,
 			"halt":   daemonStop,
 			"number": number,
 			"copy":   copyTree,
@@ -136,62 +136,71 @@ func old(ts *testscript.TestScript, _ bool, args []string) {
 
 // up is a daemon that runs beside the script.
 type up struct {
-	cmd  *exec.Cmd
-	done chan error
-	said *os.File
-}
-
-// daemonUp starts bod run in the background and goes on when it says that it is at work: daemon PATTERN ARG...
-// It waits for the words themselves, so nothing here guesses how long a start takes.
-func daemonUp(ts *testscript.TestScript, _ bool, args []string) {
-	path, err := exec.LookPath("bod")
-	ts.Check(err)
-	said, err := os.Create(ts.MkAbs("daemon.log"))
-	ts.Check(err)
-	d := &up{cmd: exec.Command(path, append([]string{"run"}, args[1:]...)...), done: make(chan error, 1), said: said}
-	d.cmd.Dir, d.cmd.Env = ts.MkAbs("."), environ(ts)
-	r, w, err := os.Pipe()
-	ts.Check(err)
-	d.cmd.Stdout, d.cmd.Stderr = w, w
-	ts.Check(d.cmd.Start())
-	w.Close()
-	ready := make(chan bool, 1)
-	go func() {
-		lines := bufio.NewScanner(io.TeeReader(r, said))
-		found := false
-		for lines.Scan() {
-			if !found && strings.Contains(lines.Text(), args[0]) {
-				found = true
-				ready <- true
-			}
-		}
-		if !found {
-			ready <- false
-		}
-		d.done <- d.cmd.Wait()
-	}()
-	ts.Defer(func() {
-		_ = d.cmd.Process.Kill()
-		_ = said.Close()
-	})
-	if !<-ready {
-		ts.Fatalf("the daemon ended before it said %q:\n%s", args[0], ts.ReadFile("daemon.log"))
-	}
-	running.Store(ts, d)
+	cmd   *exec.Cmd
+	lines chan string // what it says, closed when it has ended
+	said  []string
 }
 
 // running are the daemons by their script; scripts run side by side.
 var running sync.Map
 
-// daemonStop ends the daemon as systemd does, and wants it to end well.
-func daemonStop(ts *testscript.TestScript, _ bool, _ []string) {
+// daemonUp starts bod run in the background and goes on when it says a word: daemon WORD ARG...
+// It waits for the words themselves, so nothing here guesses how long a start takes.
+func daemonUp(ts *testscript.TestScript, _ bool, args []string) {
+	path, err := exec.LookPath("bod")
+	ts.Check(err)
+	d := &up{cmd: exec.Command(path, append([]string{"run"}, args[1:]...)...), lines: make(chan string, 10_000)}
+	d.cmd.Dir, d.cmd.Env = ts.MkAbs("."), environ(ts)
+	r, w, err := os.Pipe()
+	ts.Check(err)
+	d.cmd.Stdout, d.cmd.Stderr = w, w
+	ts.Check(d.cmd.Start())
+	ts.Check(w.Close())
+	go func() {
+		defer close(d.lines)
+		for s := bufio.NewScanner(r); s.Scan(); {
+			d.lines <- s.Text()
+		}
+	}()
+	ts.Defer(func() { _ = d.cmd.Process.Kill() })
+	running.Store(ts, d)
+	d.hear(ts, args[0])
+}
+
+// hear reads on until the daemon says a word.
+func (d *up) hear(ts *testscript.TestScript, word string) {
+	for line := range d.lines {
+		d.said = append(d.said, line)
+		if strings.Contains(line, word) {
+			return
+		}
+	}
+	ts.Fatalf("the daemon ended before it said %q:\n%s", word, strings.Join(d.said, "\n"))
+}
+
+func daemonOf(ts *testscript.TestScript) *up {
 	v, ok := running.Load(ts)
 	if !ok {
 		ts.Fatalf("no daemon was started")
 	}
-	d := v.(*up)
+	return v.(*up)
+}
+
+// hangUp asks the daemon to read its rules again, and goes on when it says a word: hangup WORD
+func hangUp(ts *testscript.TestScript, _ bool, args []string) {
+	d := daemonOf(ts)
+	ts.Check(d.cmd.Process.Signal(syscall.SIGHUP))
+	d.hear(ts, args[0])
+}
+
+// daemonStop ends the daemon as systemd does, and wants it to end well.
+func daemonStop(ts *testscript.TestScript, _ bool, _ []string) {
+	d := daemonOf(ts)
 	ts.Check(d.cmd.Process.Signal(syscall.SIGTERM))
-	if err := <-d.done; err != nil {
-		ts.Fatalf("the daemon ended badly: %v\n%s", err, ts.ReadFile("daemon.log"))
+	for line := range d.lines {
+		d.said = append(d.said, line)
+	}
+	if err := d.cmd.Wait(); err != nil {
+		ts.Fatalf("the daemon ended badly: %v\n%s", err, strings.Join(d.said, "\n"))
 	}
 }
