@@ -97,7 +97,7 @@ Exit status
 	add(groupLook, b.statusCommand(), b.runsCommand(), b.messagesCommand(), b.showCommand())
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),
 		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand())
-	add(groupKeep, b.verifyCommand(), b.backupCommand(), b.versionCommand(), b.completionCommand())
+	add(groupKeep, b.verifyCommand(), b.backupCommand(), b.schemaCommand(), b.versionCommand(), b.completionCommand())
 	return root
 }
 

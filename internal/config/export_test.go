@@ -1,11 +1,8 @@
 package config
 
-import "bod/internal/calendar"
-
-// ShownExample is the example that is shown in one language.
-func ShownExample(k Key, l calendar.Language) string {
-	if en, ok := englishExamples[k.Table+"."+k.Name]; ok && l == calendar.English {
-		return en
-	}
-	return k.Example
-}
+// Test hooks: complete files around a few lines, for tests with the kinds that are built in.
+var (
+	TestOnlyFileWith = fileWith
+	TestOnlyWorld    = world
+	TestOnlyInOffice = inOffice
+)

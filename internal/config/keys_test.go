@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ var rest = map[string][]string{
 	"":                 {`timezone = "Asia/Tokyo"`, `admin = ["sato"]`},
 	"mail":             {`from = "経理 <keiri@aozora.example>"`},
 	"mail.oauth2":      {`token_url = "https://login.example/token"`, `client_id = "bod"`},
-	"people":           {`sato = "佐藤 <sato@aozora.example>"`, `tanaka = "田中 <tanaka@aozora.example>"`, `mori = { mail = "mori@aozora.example" }`},
+	"people":           {`sato = "佐藤 <sato@aozora.example>"`, `tanaka = "田中 <tanaka@aozora.example>"`, `mori = { mail = "mori@aozora.example" }`, `ogawa = "小川 <ogawa@aozora.example>"`},
 	"people.NAME":      {`name = "森"`, `mail = "mori@aozora.example"`},
 	"partner.NAME":     {`name = "株式会社アクメ商事"`, `mail = ["info@acme.example"]`},
 	"summary":          {`to = ["sato"]`},
@@ -41,9 +42,12 @@ var headers = []struct{ table, header string }{
 	{"summary", "[summary]"}, {"job.NAME", "[job.a]"}, {"job.NAME.confirm", "[job.a.confirm]"}, {"job.NAME.when", "[job.a.when]"},
 }
 
-// fileWith is a complete jobs.toml that has one example in its table.
-func fileWith(table, name, example string) string {
+// fileWith is a complete jobs.toml that has examples in their table; name is that of the only key, if there is one.
+func fileWith(table, name string, examples ...string) string {
 	word := func(line string) string { return strings.TrimSpace(strings.SplitN(line, "=", 2)[0]) }
+	isExample := func(line string) bool {
+		return slices.ContainsFunc(examples, func(example string) bool { return word(line) == word(example) })
+	}
 	var b strings.Builder
 	for _, h := range headers {
 		lines := rest[h.table]
@@ -57,7 +61,7 @@ func fileWith(table, name, example string) string {
 		b.WriteString(h.header + "\n")
 		for _, line := range lines {
 			switch {
-			case h.table == table && word(line) == word(example):
+			case h.table == table && isExample(line):
 			case h.table == "people" && table == "people.NAME" && word(line) == "mori":
 			case h.table == "job.NAME" && table == "job.NAME.when" && word(line) == "when":
 			default:
@@ -65,7 +69,7 @@ func fileWith(table, name, example string) string {
 			}
 		}
 		if h.table == table {
-			b.WriteString(example + "\n")
+			b.WriteString(strings.Join(examples, "\n") + "\n")
 		}
 	}
 	return b.String()
@@ -83,7 +87,7 @@ func world(t *testing.T, dir string) *strings.Replacer {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "syukujitsu.csv": string(days),
+		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "syukujitsu.csv": string(days),
 		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
 	} {
 		path := filepath.Join(dir, name)

@@ -1,0 +1,65 @@
+package config
+
+import "bod/internal/calendar"
+
+// Table documents one table of the file: what its keys have in common.
+type Table struct {
+	Name   string        // as in Key.Table
+	Head   calendar.Text // how a manual introduces it
+	Needed bool          // a file without it is refused
+}
+
+// Tables documents the tables of the file, in the order of the manual. Every key stands in one of them.
+func Tables() []Table {
+	return []Table{
+		{"", say("いちばん上（どの [ ] よりも前）", "At the top, above the first [ ]"), true},
+		{"company", say("[company]　自社", "[company]: who we are"), false},
+		{"calendar", say("[calendar]　休みの日", "[calendar]: closed days"), false},
+		{"mail", say("[mail]　メールの送り方", "[mail]: how mail leaves"), true},
+		{"mail.oauth2", say("[mail.oauth2]　OAuth2 でのログイン", "[mail.oauth2]: logging in with OAuth2"), false},
+		{"folders", say("[folders]　名前を付けたフォルダー", "[folders]: folders by name"), false},
+		{"people", say("[people]　社内の人", "[people]: people in the house"), true},
+		{"people.NAME", say("[people] の { } の中", "Inside the { } of [people]"), false},
+		{"partner.NAME", say("[partner.名前]　取引先", "[partner.NAME]: addressees outside"), false},
+		{"summary", say("[summary]　毎日のまとめ", "[summary]: the daily summary"), false},
+		{"job.NAME", say("[job.名前]　仕事", "[job.NAME]: a job"), true},
+		{"job.NAME.when", say("[job.名前.when]　予定を表で書くとき", "[job.NAME.when]: the schedule as a table"), false},
+		{"job.NAME.confirm", say("[job.名前.confirm]　送る前の確認", "[job.NAME.confirm]: the yes before it goes"), false},
+	}
+}
+
+// typeWords says each type of a key as people read it. A type that is not here does not exist.
+var typeWords = map[string]calendar.Text{
+	"text":              {JA: "文字", EN: "text"},
+	"number":            {JA: "数字", EN: "number"},
+	"true or false":     {JA: "true か false", EN: "true or false"},
+	"table":             {JA: "表 { }", EN: "table"},
+	"name":              {JA: "名前", EN: "name"},
+	"list of names":     {JA: "名前（いくつでも）", EN: "list of names"},
+	"list of texts":     {JA: "文字（いくつでも）", EN: "list of texts"},
+	"address":           {JA: "メールアドレス", EN: "mail address"},
+	"list of addresses": {JA: "メールアドレス（いくつでも）", EN: "list of mail addresses"},
+	"person":            {JA: "人", EN: "person"},
+	"file":              {JA: "ファイル", EN: "file"},
+	"list of patterns":  {JA: "ファイル（いくつでも、* も可）", EN: "list of files, with *"},
+	"folder":            {JA: "フォルダー", EN: "folder"},
+	"size":              {JA: "大きさ", EN: "size"},
+	"span":              {JA: "長さ", EN: "span of time"},
+	"time":              {JA: "時刻", EN: "time of day"},
+	"date":              {JA: "日付", EN: "date"},
+	"day":               {JA: "日", EN: "day"},
+	"list of dates":     {JA: "日付（いくつでも）", EN: "list of dates"},
+	"list of days":      {JA: "日付や期間（いくつでも）", EN: "list of days and spans"},
+	"schedule":          {JA: "予定", EN: "schedule"},
+}
+
+// TypeWords says what is written for the key; empty for a type that nobody has documented.
+func (k Key) TypeWords() calendar.Text { return typeWords[k.Type] }
+
+// ExampleIn is the example that is shown in one language.
+func (k Key) ExampleIn(l calendar.Language) string {
+	if en, ok := englishExamples[k.Table+"."+k.Name]; ok && l == calendar.English {
+		return en
+	}
+	return k.Example
+}
