@@ -185,11 +185,19 @@ func (b *desk) listRuns(ctx context.Context, q ledger.RunQuery, job string, days
 		}
 		var rows [][]string
 		for _, r := range all {
-			rows = append(rows, []string{r.Number, b.moment(r.Due), jobs.RunWords(r, b.lang), r.Job + "/" + r.Period})
+			rows = append(rows, []string{r.Number, b.moment(r.Due), jobs.RunWords(r, b.lang), current(v, r.Job) + "/" + r.Period})
 		}
 		columns(b.out, "", rows)
 		return nil
 	})
+}
+
+// current is the name that a job has in the rules now; the ledger keeps its first one.
+func current(v *ledger.View, identity string) string {
+	if j, err := v.Job(identity); err == nil && j.Current != "" {
+		return j.Current
+	}
+	return identity
 }
 
 // known is a job's identity in the ledger.

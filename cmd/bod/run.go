@@ -129,7 +129,7 @@ func (b *desk) done(ctx context.Context, since time.Time) {
 			if err != nil {
 				return err
 			}
-			b.say("%s  %s  %s/%s\n", r.Number, jobs.RunWords(r, b.lang), r.Job, r.Period)
+			b.say("%s  %s  %s/%s\n", r.Number, jobs.RunWords(r, b.lang), current(v, r.Job), r.Period)
 			for _, reason := range r.Reasons {
 				b.say("  ・%s\n", reason.Text)
 			}

@@ -141,7 +141,7 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 
 	rows := [][]string{{b.in("状態", "State"), jobs.MessageWords(m, b.lang)}}
 	if run.ID != 0 {
-		rows = append(rows, []string{b.in("仕事", "Job"), fmt.Sprintf("%s/%s（%s）", run.Job, run.Period, run.Number)})
+		rows = append(rows, []string{b.in("仕事", "Job"), fmt.Sprintf(b.in("%s/%s（%s）", "%s/%s (%s)"), current(v, run.Job), run.Period, run.Number)})
 	}
 	if m.Addressee != "" {
 		rows = append(rows, []string{b.in("あて先", "For"), m.Addressee})
@@ -371,7 +371,7 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 		}
 		return b.list(out)
 	}
-	b.say(b.in("%s　%s/%s\n", "%s  %s/%s\n"), r.Number, r.Job, r.Period)
+	b.say(b.in("%s　%s/%s\n", "%s  %s/%s\n"), r.Number, current(v, r.Job), r.Period)
 	rows := [][]string{{b.in("状態", "State"), jobs.RunWords(r, b.lang)}}
 	if !r.Nominal.Equal(r.Due) {
 		rows = append(rows, []string{b.in("本来の日時", "Nominal"), b.moment(r.Nominal)})

@@ -229,11 +229,7 @@ func (b *desk) owners(c *config.Config, v *ledger.View, identity string) string 
 	if c == nil || identity == "" {
 		return ""
 	}
-	name := identity
-	if j, err := v.Job(identity); err == nil {
-		name = j.Current
-	}
-	j := c.Job(name)
+	j := c.Job(current(v, identity))
 	if j == nil {
 		return ""
 	}
@@ -258,7 +254,7 @@ func (b *desk) people(c *config.Config, ids []string) string {
 }
 
 func (b *desk) runNeeds(c *config.Config, v *ledger.View, r ledger.Run) need {
-	n := need{ID: r.Number, What: r.Job + "/" + r.Period, State: jobs.RunWords(r, b.lang), Who: b.owners(c, v, r.Job), Due: b.stamp(r.Due), Since: b.stamp(r.Changed), due: r.Due}
+	n := need{ID: r.Number, What: current(v, r.Job) + "/" + r.Period, State: jobs.RunWords(r, b.lang), Who: b.owners(c, v, r.Job), Due: b.stamp(r.Due), Since: b.stamp(r.Changed), due: r.Due}
 	if len(r.Reasons) > 0 {
 		n.Why, n.Next = r.Reasons[0].Text, r.Reasons[0].Next
 	}
@@ -267,7 +263,7 @@ func (b *desk) runNeeds(c *config.Config, v *ledger.View, r ledger.Run) need {
 		case ledger.RunFailed:
 			n.Next = fmt.Sprintf("bod retry %s WHY", r.Number)
 		case ledger.RunMissed:
-			n.Next = fmt.Sprintf("bod do %s --period %s", r.Job, r.Period)
+			n.Next = fmt.Sprintf("bod do %s --period %s", current(v, r.Job), r.Period)
 		}
 	}
 	return n
