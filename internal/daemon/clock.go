@@ -40,7 +40,7 @@ func (o *Office) clock(ctx context.Context, now time.Time) (ok bool, err error) 
 			"clock", now, "last", at)
 		if !stands {
 			text := w.say("時計（%s）が、記録の最後（%s）より前を指しています", "the clock (%s) is before the ledger's last entry (%s)", w.at(now), w.at(at))
-			err = o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+			err = o.ledger.UpdateClock(ctx, now, self(), func(tx *ledger.Tx) error {
 				return tx.SetFlag(ledger.Flag{Name: flagClock, Text: text, Since: now})
 			})
 		}
@@ -48,7 +48,7 @@ func (o *Office) clock(ctx context.Context, now time.Time) (ok bool, err error) 
 			err = o.clockIntents(ctx, now)
 		}
 	case stands:
-		err = o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error { return tx.ClearFlag(flagClock) })
+		err = o.ledger.UpdateClock(ctx, now, self(), func(tx *ledger.Tx) error { return tx.ClearFlag(flagClock) })
 		if err == nil {
 			o.log.Info("the clock is right again")
 		}
@@ -74,7 +74,7 @@ func (o *Office) clockIntents(ctx context.Context, now time.Time) error {
 		if in.Verb != "retry" || json.Unmarshal(in.Args, &r) != nil || !r.Clock {
 			continue
 		}
-		if err := o.answer(ctx, in, now); err != nil {
+		if err := o.answer(ctx, in, now, o.ledger.UpdateClock); err != nil {
 			return err
 		}
 	}

@@ -19,6 +19,7 @@ const (
 	places    = 4
 	patience  = 2 * time.Second
 	timeLimit = 2 * time.Minute
+	flights   = 10  // workers in all, those beside the loop included: each reads a snapshot, and the loop needs some too
 	batch     = 500 // runs in one Step, so that the loop can say in between that it lives
 )
 
@@ -63,7 +64,7 @@ func (o *Office) work(ctx context.Context, tasks []task) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
-		for len(queue) > 0 && o.crew.active < places {
+		for len(queue) > 0 && o.crew.active < places && len(o.crew.busy) < flights {
 			t := queue[0]
 			queue = queue[1:]
 			if o.crew.busy[t.duty.identity] {
@@ -115,7 +116,7 @@ func (o *Office) begin(ctx context.Context, t task) {
 	o.crew.busy[t.duty.identity] = true
 	o.crew.flying[t.run.ID] = true
 	st := o.at.Load()
-	began := o.now()
+	began := o.moment()
 	ctx, cancel := context.WithTimeoutCause(ctx, o.crew.limit, errSlow)
 	result := make(chan outcome, 1)
 	go func() {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os/user"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +25,14 @@ import (
 // look is how often the world is looked at without being told: the wall clock, held messages' files, the credential.
 const look = 30 * time.Second
 
-// bod is who acts when no person does.
-var bod = ledger.Who{Name: "bod", User: "bod"}
+// self is bod as the one who acts, with the user of the machine that it runs as.
+var self = sync.OnceValue(func() ledger.Who {
+	w := ledger.Who{Name: "bod"}
+	if u, err := user.Current(); err == nil {
+		w.User = u.Username
+	}
+	return w
+})
 
 // Options of an Office.
 type Options struct {
@@ -96,6 +103,9 @@ func NewOffice(o Options) (*Office, error) {
 	return office, nil
 }
 
+// moment is now, in the rules' zone: the ledger counts its numbers by the month that it is there.
+func (o *Office) moment() time.Time { return o.now().In(o.at.Load().config.Zone) }
+
 // stand does all of putting rules to work that can fail before anything live is touched.
 func (o *Office) stand(c *config.Config) (*standing, error) {
 	if c.Mail.Trial() != o.ledger.Trial() {
@@ -126,7 +136,7 @@ func (o *Office) Swap(c *config.Config) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	now := o.now()
+	now := o.moment()
 	if ok, err := o.clock(context.Background(), now); err != nil {
 		return err
 	} else if !ok {
@@ -144,7 +154,7 @@ func (o *Office) Swap(c *config.Config) error {
 func (o *Office) Step(ctx context.Context) (next time.Time, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	now := o.now()
+	now := o.moment()
 	if ok, err := o.clock(ctx, now); err != nil || !ok {
 		return now.Add(look), err
 	}

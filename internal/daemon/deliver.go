@@ -53,7 +53,7 @@ func (o *Office) Deliver(ctx context.Context) (sent int, err error) {
 		}
 		var ms []ledger.Message
 		err = o.ledger.View(ctx, func(v *ledger.View) error {
-			ms, err = v.Claimable(o.now(), 100)
+			ms, err = v.Claimable(o.moment(), 100)
 			return err
 		})
 		if err != nil {
@@ -93,7 +93,7 @@ func (o *Office) Deliver(ctx context.Context) (sent int, err error) {
 
 // mayGo asks the flags. probe: the session is paused and may be tried now. only: what may go in spite of a flag.
 func (o *Office) mayGo(ctx context.Context, st *standing) (open, probe bool, only func(ledger.Message) bool, err error) {
-	now := o.now()
+	now := o.moment()
 	open = true
 	err = o.ledger.View(ctx, func(v *ledger.View) error {
 		_, _, head, err := v.Head()
@@ -167,9 +167,9 @@ func (o *Office) connect(ctx context.Context, st *standing, waiting []ledger.Mes
 
 // pause holds the whole queue: the session is wrong, not a message.
 func (o *Office) pause(ctx context.Context, st *standing, refused *mailer.SessionError) error {
-	now := o.now()
+	now := o.moment()
 	f := ledger.Flag{Name: flagSession, Since: now}
-	err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		flags, err := tx.Flags()
 		if err != nil {
 			return err
@@ -196,8 +196,8 @@ func (o *Office) pause(ctx context.Context, st *standing, refused *mailer.Sessio
 
 // postpone moves the next probe of a pause on, when the server could not even be reached.
 func (o *Office) postpone(ctx context.Context, cause error) error {
-	now := o.now()
-	return o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+	now := o.moment()
+	return o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		flags, err := tx.Flags()
 		if err != nil {
 			return err
@@ -220,7 +220,7 @@ func (o *Office) heal(ctx context.Context) error {
 	if err != nil || !paused {
 		return err
 	}
-	if err := o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error { return tx.ClearFlag(flagSession) }); err != nil {
+	if err := o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.ClearFlag(flagSession) }); err != nil {
 		return fmt.Errorf("couldn't end the pause: %w", err)
 	}
 	o.log.Info("mail goes on: the mail server took the session")
@@ -243,8 +243,8 @@ func (o *Office) flagged(ctx context.Context, name string) (is bool, err error) 
 
 // putOff writes one deferred receipt for each delivery that would have gone: nothing was said that counts.
 func (o *Office) putOff(ctx context.Context, m ledger.Message, cause error) error {
-	now := o.now()
-	err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+	now := o.moment()
+	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		token, to, err := tx.Claim(m.ID)
 		if err != nil {
 			return err
@@ -296,7 +296,7 @@ func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, wa
 	var token string
 	var to []ledger.Delivery
 	var body []byte
-	err = o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error {
+	err = o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error {
 		if token, to, err = tx.Claim(m.ID); err != nil {
 			return err
 		}
@@ -317,7 +317,7 @@ func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, wa
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		testOnlyAt("before sending")
-		err := o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error { return tx.Sending(token, accepted) })
+		err := o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.Sending(token, accepted) })
 		// Dying from here on leaves the delivery in sending: unknown at the next start, and never sent again by itself.
 		testOnlyAt("sending")
 		return err
@@ -374,9 +374,9 @@ func inFlight(ctx context.Context) (context.Context, func()) {
 func (o *Office) receive(ctx context.Context, m ledger.Message, token string, rs []mailer.Receipt) error {
 	steady := context.WithoutCancel(ctx)
 	for tries := 1; ; tries++ {
-		now := o.now()
+		now := o.moment()
 		once, cancel := context.WithTimeout(steady, 30*time.Second)
-		err := o.ledger.Update(once, now, bod, func(tx *ledger.Tx) error { return tx.Receive(token, rs, retry(m, now)) })
+		err := o.ledger.Update(once, now, self(), func(tx *ledger.Tx) error { return tx.Receive(token, rs, retry(m, now)) })
 		cancel()
 		if err == nil {
 			testOnlyAt("received")
@@ -412,7 +412,7 @@ func (o *Office) holdGone(ctx context.Context, st *standing, m ledger.Message) (
 	if text == "" {
 		return false, nil
 	}
-	err = o.ledger.Update(ctx, o.now(), bod, func(tx *ledger.Tx) error { return tx.Hold(m.ID, ledger.Gone, text) })
+	err = o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.Hold(m.ID, ledger.Gone, text) })
 	if err != nil {
 		return false, fmt.Errorf("couldn't hold the message %s: %w", m.Number, err)
 	}

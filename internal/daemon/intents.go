@@ -38,18 +38,21 @@ func (o *Office) intents(ctx context.Context, now time.Time) error {
 		}
 	}
 	for _, in := range waiting {
-		if err := o.answer(ctx, in, now); err != nil {
+		if err := o.answer(ctx, in, now, o.ledger.Update); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (o *Office) answer(ctx context.Context, in ledger.Intent, now time.Time) error {
+// update is Ledger.Update, or UpdateClock while the clock is wrong.
+type update func(context.Context, time.Time, ledger.Who, func(*ledger.Tx) error) error
+
+func (o *Office) answer(ctx context.Context, in ledger.Intent, now time.Time, write update) error {
 	st := o.at.Load()
 	a := &asking{office: o, rules: st, words: st.words(), in: in, now: now}
 	result := ""
-	err := o.ledger.Update(ctx, now, in.Who, func(tx *ledger.Tx) (err error) {
+	err := write(ctx, now, in.Who, func(tx *ledger.Tx) (err error) {
 		a.Tx = tx
 		if result, err = a.act(); err != nil {
 			return err
@@ -73,7 +76,7 @@ func (o *Office) answer(ctx context.Context, in ledger.Intent, now time.Time) er
 		no = refusal{a.say("エラーのため、できませんでした：%v", "couldn't do it: %v", err)}
 	}
 	o.log.Warn("refused", "verb", in.Verb, "who", in.Who.Name, "err", no.text)
-	if err := o.ledger.Update(ctx, now, in.Who, func(tx *ledger.Tx) error { return tx.FinishIntent(in.ID, false, no.text) }); err != nil {
+	if err := write(ctx, now, in.Who, func(tx *ledger.Tx) error { return tx.FinishIntent(in.ID, false, no.text) }); err != nil {
 		return fmt.Errorf("couldn't answer the request %d: %w", in.ID, err)
 	}
 	return nil
@@ -762,7 +765,10 @@ func (a *asking) retry() (string, error) {
 	case a.req.Session:
 		return a.retrySession()
 	case a.req.Clock:
-		return a.say("時計はいまのままで進めます", "the clock stands as it is"), a.clearFlag(flagClock)
+		if err := a.clearFlag(flagClock); err != nil {
+			return "", err
+		}
+		return a.say("いまの時計のまま進めます", "bod goes on with the clock as it is"), a.AcceptClock(a.by(why))
 	case a.req.Restored:
 		return a.retryRestored()
 	}

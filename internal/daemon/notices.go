@@ -72,7 +72,7 @@ func (o *Office) tell(ctx context.Context, now time.Time, ms []ledger.NewMessage
 		return nil
 	}
 	seal := func(ms ...ledger.NewMessage) error {
-		return o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		return o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 			_, err := tx.Seal(0, ms, nil, false)
 			return err
 		})

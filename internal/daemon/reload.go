@@ -115,7 +115,7 @@ func (o *Office) tellBad(ctx context.Context, digest string, problems []config.P
 	if digest == "" {
 		digest = "unreadable"
 	}
-	now := o.now()
+	now := o.moment()
 	notice, err := jobs.Alarm(st.config, now, "reload", short(digest),
 		calendar.Text{
 			JA: fmt.Sprintf("予定の変更を取り込めませんでした（直すところ%dか所）", bad),
@@ -130,7 +130,7 @@ func (o *Office) tellBad(ctx context.Context, digest string, problems []config.P
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+	return o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		if _, err := tx.MessageByKey(notice.Key); !isNone(err) {
 			return err // told before, or the ledger can't be read
 		}

@@ -96,7 +96,7 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time) error {
 	var duties map[string]*duty
 	var asleep map[string]bool
 	var changed int
-	err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		duties, asleep, changed = map[string]*duty{}, map[string]bool{}, 0
 		known, err := knownJobs(tx)
 		if err != nil {
@@ -266,7 +266,7 @@ func (o *Office) lastAlive(ctx context.Context) (at time.Time, err error) {
 			if err != nil {
 				return err
 			}
-			if e.Who.Name == bod.Name && e.At.Before(opened) && e.At.After(at) {
+			if e.Who.Name == self().Name && e.At.Before(opened) && e.At.After(at) {
 				at = e.At
 			}
 		}
@@ -297,7 +297,7 @@ func (o *Office) planDue(ctx context.Context, now time.Time) error {
 		for i, d := range due {
 			before[i] = memory{d.mark, d.next}
 		}
-		err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 			for _, d := range due {
 				if err := o.planJob(tx, st, d, planning{now: now, mark: d.mark}); err != nil {
 					return fmt.Errorf("couldn't plan the job %s: %w", d.job.Name, err)
@@ -468,7 +468,7 @@ func rejectAll(tx *ledger.Tx, m ledger.Message, why string) error {
 // askShape asks the admins to look at a job whose periods are now of another kind.
 func (o *Office) askShape(tx *ledger.Tx, st *standing, d *duty) error {
 	w := st.words()
-	notice, err := jobs.Alarm(st.config, o.now(), "shape", d.identity,
+	notice, err := jobs.Alarm(st.config, o.moment(), "shape", d.identity,
 		calendar.Text{
 			JA: fmt.Sprintf("【要確認】「%s」の回の数え方が変わりました", d.job.Title),
 			EN: fmt.Sprintf("[Please check] %s now counts its periods differently", d.job.Title),

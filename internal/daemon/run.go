@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"os/user"
 	"strings"
 	"sync"
 	"time"
@@ -51,6 +50,19 @@ type opened struct {
 	ledger *ledger.Ledger
 	config *config.Config
 	watch  *watch
+}
+
+// close closes the ledger. It waits for jobs that are being prepared, but not for ever for one that hangs in a read:
+// everything that counts is committed, and the next start looks the ledger over.
+func (h *opened) close() error {
+	closed := make(chan error, 1)
+	go func() { closed <- h.ledger.Close() }()
+	select {
+	case err := <-closed:
+		return err
+	case <-time.After(10 * time.Second):
+		return errors.New("couldn't close the ledger: a job still hangs")
+	}
 }
 
 func (o *RunOptions) defaults() {
@@ -126,6 +138,9 @@ func openError(err error, c *config.Config, dir string) error {
 		}
 		return fmt.Errorf("%s: %w", say("%s の記録は、もう1つの bod が使っています", "another bod is at work with the ledger in %s", dir), err)
 	}
+	if what, next := ledger.Advice(err, c.Language != calendar.English); what != "" {
+		return fmt.Errorf("%s%s (%s): %w", what, next, dir, err)
+	}
 	return fmt.Errorf("%s: %w", say("%s の記録を開けませんでした", "couldn't open the ledger in %s", dir), err)
 }
 
@@ -161,7 +176,7 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.ledger.Close()) }()
+	defer func() { err = errors.Join(err, h.close()) }()
 	l := &loop{
 		opened: h, o: o, log: o.Log, sd: newManager(o.Log), words: h.office.at.Load().words(),
 		ring: make(chan struct{}, 1), send: make(chan struct{}, 1),
@@ -380,7 +395,7 @@ func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, h.ledger.Close()) }()
+	defer func() { err = errors.Join(err, h.close()) }()
 	var asked []int64
 	if len(do) > 0 {
 		// The rules have to be in the ledger before a request can speak of them.
@@ -428,7 +443,7 @@ func (o *Office) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if sent == 0 && before == after && next.After(o.now()) {
+		if sent == 0 && before == after && next.After(o.moment()) {
 			if len(o.crew.flying) == 0 {
 				return nil
 			}
@@ -462,9 +477,7 @@ func (h *opened) answers(ctx context.Context, o RunOptions, ids []int64) error {
 
 // asker is who asks at the terminal, beside the machine's own name for them.
 func asker(name string) ledger.Who {
-	w := ledger.Who{Name: cmpOr(name, bod.Name), User: bod.User}
-	if u, err := user.Current(); err == nil {
-		w.User = u.Username
-	}
+	w := self()
+	w.Name = cmpOr(name, w.Name)
 	return w
 }

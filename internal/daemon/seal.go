@@ -45,7 +45,7 @@ func (out *outcome) render(w *jobs.World, v *ledger.View) error {
 			continue // it went out, or is on its way
 		}
 		if hasReason(out.run.Reasons, codeLate) {
-			d.Hold = append(slices.Clone(d.Hold), ledger.Hold{Reason: ledger.Late, Text: reasonText(out.run.Reasons, codeLate), Since: w.Now, By: bod})
+			d.Hold = append(slices.Clone(d.Hold), ledger.Hold{Reason: ledger.Late, Text: reasonText(out.run.Reasons, codeLate), Since: w.Now, By: self()})
 		}
 		m, err := jobs.Render(w, d)
 		if err != nil {
@@ -79,8 +79,8 @@ func reasonText(rs []ledger.Reason, code string) string {
 // commit writes what preparing a run came to, and releases what may go, in one transaction. If we die before it, nothing
 // happened and the run is prepared again; after it, its letters are sealed or queued.
 func (o *Office) commit(ctx context.Context, out outcome) error {
-	now := o.now()
-	err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+	now := o.moment()
+	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		r, err := tx.Run(out.run.ID)
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (o *Office) commit(ctx context.Context, out outcome) error {
 		// The drafts themselves may be what can't be sealed (two with one key): then this run has failed, and no other.
 		// When it is the ledger that can't write, this can't be written either.
 		out.err = err
-		if again := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+		if again := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 			r, err := tx.Run(out.run.ID)
 			if err != nil {
 				return err

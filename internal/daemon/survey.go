@@ -86,7 +86,7 @@ func (o *Office) advance(ctx context.Context, now time.Time) (more bool, err err
 	}
 	s.stale, s.at, s.next, s.looks, s.pass = false, now, f.next, f.looks, 0
 	if len(f.missed)+len(f.orphans)+len(f.late)+len(f.gone)+len(f.again)+len(f.start) > 0 {
-		if err := o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error { return o.act(tx, f) }); err != nil {
+		if err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error { return o.act(tx, f) }); err != nil {
 			return false, fmt.Errorf("couldn't move what time moved: %w", err)
 		}
 		for i, t := range f.tasks {
@@ -329,7 +329,7 @@ func (o *Office) close(ctx context.Context, now time.Time) error {
 	if err != nil || head == o.scan.head {
 		return err
 	}
-	err = o.ledger.Update(ctx, now, bod, func(tx *ledger.Tx) error {
+	err = o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		closed, err := tx.CloseRuns()
 		for _, r := range closed {
 			o.log.Info("closed", "job", r.Job, "run", r.Number, "state", r.State)

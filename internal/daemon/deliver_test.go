@@ -1,0 +1,313 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"bod/internal/ledger"
+	"bod/internal/mailer"
+)
+
+var (
+	errLater = &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "later"}
+	errNever = &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "no such user"}
+	errLogin = &smtp.SMTPError{Code: 535, EnhancedCode: smtp.EnhancedCode{5, 7, 8}, Message: "authentication failed"}
+)
+
+func TestRetries(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily)
+	d.sink.set(func() { d.sink.rcpt = func(string) error { return errLater } })
+	d.to("11-24 09:30")
+	m := d.only("daily", "2026-11-24")
+	if m.State != ledger.StateDeferred {
+		t.Fatalf("the letter is %s", m.State)
+	}
+	wait := m.Deliveries[0].NextTry.Sub(d.now)
+	if wait < 54*time.Second || wait > 67*time.Second {
+		t.Errorf("the second try comes after %s", wait)
+	}
+	d.to("11-24 11:00")
+	if n := d.only("daily", "2026-11-24").Deliveries[0].Attempts; n < 5 || n > 9 {
+		t.Errorf("%d attempts in an hour and a half", n)
+	}
+	d.sink.set(func() { d.sink.rcpt = nil })
+	d.to("11-24 11:40")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Errorf("sent: %v", got)
+	}
+	if r := d.run("daily", "2026-11-24"); r.State != ledger.RunDone {
+		t.Errorf("the run is %s", r.State)
+	}
+}
+
+func TestRetriesEnd(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily)
+	d.sink.set(func() { d.sink.rcpt = func(string) error { return errLater } })
+	d.to("11-28 09:30")
+	if m := d.only("daily", "2026-11-24"); m.State != ledger.StateFailed {
+		t.Errorf("after late_until the letter is %s", m.State)
+	}
+	if r := d.run("daily", "2026-11-24"); r.State != ledger.RunFailed {
+		t.Errorf("the run is %s", r.State)
+	}
+}
+
+func TestUnreachableServer(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily)
+	d.sink.set(func() { d.sink.dial = errors.New("connection refused") })
+	d.to("11-24 09:31")
+	m := d.only("daily", "2026-11-24")
+	if m.State != ledger.StateDeferred || !strings.Contains(m.Deliveries[0].Words, "refused") {
+		t.Errorf("the letter is %s: %s", m.State, m.Deliveries[0].Words)
+	}
+	if paused, _ := d.office.flagged(t.Context(), flagSession); paused {
+		t.Error("a server that can't be reached is no refused session")
+	}
+	d.sink.set(func() { d.sink.dial = nil })
+	d.to("11-24 10:00")
+	if len(d.sink.letters()) != 1 {
+		t.Error("it did not go when the server was back")
+	}
+}
+
+// loggedIn makes the desk's carrier log in with the password of a file.
+func loggedIn(d *desk) string {
+	file := filepath.Join(d.dir, "password")
+	d.write("password", "old\n")
+	d.write("jobs.toml", strings.Replace(head, "[people]", "user = \"keiri\"\npassword_file = \""+file+"\"\n[people]", 1)+daily)
+	return file
+}
+
+func TestRefusedLogin(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily)
+	file := loggedIn(d)
+	d.restart("11-24 09:00")
+	carry := func() mailer.Carrier {
+		return d.sink.carrier(t, func(o *mailer.ServerOptions) {
+			o.User, o.Auth, o.Password = "keiri", "plain", func() (string, error) { b, err := os.ReadFile(file); return string(b), err }
+		})
+	}
+	d.office.given = carry()
+	first := *d.office.at.Load()
+	first.carrier = d.office.given
+	d.office.at.Store(&first)
+	d.sink.set(func() { d.sink.login = errLogin })
+	d.to("11-24 09:31")
+	if paused, _ := d.office.flagged(t.Context(), flagSession); !paused {
+		t.Fatal("the queue is not paused")
+	}
+	if m := d.only("daily", "2026-11-24"); m.State != ledger.StateQueued || m.Deliveries[0].Attempts != 0 {
+		t.Errorf("the letter is %s after %d attempts: the session was wrong, not the letter", m.State, m.Deliveries[0].Attempts)
+	}
+	dialled := d.sink.dialled
+	d.to("11-24 16:00")
+	if d.sink.dialled != dialled {
+		t.Fatalf("a refused login was tried %d more times", d.sink.dialled-dialled)
+	}
+	t.Run("retry --session tries once", func(t *testing.T) {
+		d.must("sato", "retry", "asked the provider", Request{Session: true})
+		d.settle()
+		if d.sink.dialled != dialled+1 {
+			t.Errorf("dialled %d times", d.sink.dialled-dialled)
+		}
+	})
+	t.Run("a reload tries once", func(t *testing.T) {
+		dialled = d.sink.dialled
+		if err := d.office.Swap(d.load()); err != nil {
+			t.Fatal(err)
+		}
+		d.settle()
+		d.to("11-24 17:30")
+		if d.sink.dialled != dialled+1 {
+			t.Errorf("dialled %d times", d.sink.dialled-dialled)
+		}
+	})
+	t.Run("another password heals", func(t *testing.T) {
+		d.sink.set(func() { d.sink.login = nil })
+		d.write("password", "new\n")
+		d.settle()
+		if paused, _ := d.office.flagged(t.Context(), flagSession); paused {
+			t.Error("the queue is still paused")
+		}
+		if len(d.sink.letters()) != 1 {
+			t.Errorf("sent: %v", d.sink.letters())
+		}
+	})
+}
+
+// refusing is a carrier whose session is refused for another reason than the login.
+type refusing struct {
+	mailer.Carrier
+	opened  int
+	refused bool
+}
+
+func (r *refusing) Open(ctx context.Context) (mailer.Session, error) {
+	r.opened++
+	if r.refused {
+		return nil, &mailer.SessionError{Stage: "certificate", Words: "it has expired", Err: errors.New("x509: expired")}
+	}
+	return r.Carrier.Open(ctx)
+}
+
+func TestRefusedSession(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily)
+	bad := &refusing{Carrier: d.sink.carrier(t), refused: true}
+	first := *d.office.at.Load()
+	first.carrier = bad
+	d.office.at.Store(&first)
+	d.to("11-24 09:30")
+	if bad.opened != 1 {
+		t.Fatalf("tried %d times", bad.opened)
+	}
+	d.to("11-24 13:30") // 1, 2, 4, 8, 16, then every 30 minutes
+	if bad.opened < 9 || bad.opened > 13 {
+		t.Errorf("tried %d times in four hours", bad.opened)
+	}
+	bad.refused = false
+	d.to("11-24 14:05")
+	if paused, _ := d.office.flagged(t.Context(), flagSession); paused {
+		t.Error("the queue is still paused")
+	}
+	if len(d.sink.letters()) != 1 {
+		t.Errorf("sent: %v", d.sink.letters())
+	}
+	if len(d.sink.notices()) == 0 {
+		t.Error("the admin never heard of it")
+	}
+}
+
+// TestPartlyRefused: each recipient by the server's own word.
+func TestPartlyRefused(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+strings.ReplaceAll(daily, `to = ["mori"]`, `to = ["mori", "tanaka"]`))
+	d.sink.set(func() {
+		d.sink.rcpt = func(to string) error {
+			if strings.HasPrefix(to, "mori") {
+				return errNever
+			}
+			return nil
+		}
+	})
+	d.to("11-24 09:31")
+	m := d.only("daily", "2026-11-24")
+	states := map[string]ledger.State{}
+	for _, x := range m.Deliveries {
+		states[x.Mail] = x.State
+	}
+	if states["mori@aozora.example"] != ledger.StateFailed || states["tanaka@aozora.example"] != ledger.StateSent {
+		t.Errorf("deliveries are %v", states)
+	}
+	if r := d.run("daily", "2026-11-24"); r.State != ledger.RunFailed {
+		t.Errorf("the run is %s", r.State)
+	}
+	d.sink.set(func() { d.sink.rcpt = nil })
+	d.must("sato", "retry", "the mailbox is there now", Request{Message: m.Number})
+	d.to("11-24 09:40")
+	if got := d.sink.letters(); !slices.Equal(got, []string{"daily/2026-11-24/all → tanaka@aozora.example", "daily/2026-11-24/all → mori@aozora.example"}) {
+		t.Errorf("sent: %v", got)
+	}
+}
+
+// TestNothingUnknownIsSentAgain: the answer to the dot is lost; a person decides.
+func TestNothingUnknownIsSentAgain(t *testing.T) {
+	unknown := func(t *testing.T) (*desk, ledger.Message) {
+		d := newDesk(t, "11-24 09:00", head+daily)
+		cut := &cutting{Carrier: d.sink.carrier(t)}
+		first := *d.office.at.Load()
+		first.carrier = cut
+		d.office.at.Store(&first)
+		d.to("11-24 09:31")
+		m := d.only("daily", "2026-11-24")
+		if m.State != ledger.StateUnknown {
+			t.Fatalf("the letter is %s", m.State)
+		}
+		cut.fine = true
+		d.to("11-24 12:00")
+		if got := d.sink.letters(); len(got) != 1 { // it did arrive; bod just can't know
+			t.Fatalf("sent: %v", got)
+		}
+		return d, m
+	}
+	t.Run("settle sent", func(t *testing.T) {
+		d, m := unknown(t)
+		d.refused("sato", "settle", "called them", Request{Message: m.Number, Result: "perhaps"})
+		d.must("sato", "settle", "called them", Request{Message: m.Number, Result: "sent"})
+		d.settle()
+		if r := d.run("daily", "2026-11-24"); r.State != ledger.RunDone {
+			t.Errorf("the run is %s", r.State)
+		}
+	})
+	t.Run("settle not sent, then retry", func(t *testing.T) {
+		d, m := unknown(t)
+		d.must("sato", "settle", "called them", Request{Message: m.Number, Result: "not-sent"})
+		d.settle()
+		if r := d.run("daily", "2026-11-24"); r.State != ledger.RunFailed {
+			t.Errorf("the run is %s", r.State)
+		}
+		d.must("sato", "retry", "again", Request{Message: m.Number})
+		d.settle()
+		if got := d.sink.letters(); len(got) != 2 {
+			t.Errorf("sent: %v", got)
+		}
+	})
+	t.Run("resend is byte-identical", func(t *testing.T) {
+		d, m := unknown(t)
+		d.must("sato", "resend", "it never came", Request{Message: m.Number})
+		d.settle()
+		if len(d.sink.got) < 2 {
+			t.Fatal("not sent again")
+		}
+		var same [][]byte
+		for _, a := range d.sink.got {
+			if a.key == m.Key {
+				same = append(same, a.data)
+			}
+		}
+		if len(same) != 2 || string(same[0]) != string(same[1]) {
+			t.Error("the second one is another one")
+		}
+	})
+	t.Run("by hand", func(t *testing.T) {
+		d, m := unknown(t)
+		d.must("sato", "by-hand", "sent by fax", Request{Message: m.Number})
+		d.settle()
+		if r := d.run("daily", "2026-11-24"); r.State != ledger.RunDone {
+			t.Errorf("the run is %s", r.State)
+		}
+	})
+}
+
+// cutting loses the answer to the dot.
+type cutting struct {
+	mailer.Carrier
+	fine bool
+}
+
+func (c *cutting) Open(ctx context.Context) (mailer.Session, error) {
+	s, err := c.Carrier.Open(ctx)
+	return &cuttingSession{s, c}, err
+}
+
+type cuttingSession struct {
+	mailer.Session
+	c *cutting
+}
+
+func (s *cuttingSession) Carry(ctx context.Context, p mailer.Parcel) ([]mailer.Receipt, bool) {
+	rs, broken := s.Session.Carry(ctx, p)
+	if s.c.fine || strings.Contains(string(p.Data), "X-Bod-Key: notice/") {
+		return rs, broken
+	}
+	for i := range rs {
+		rs[i].Result, rs[i].Code, rs[i].Stage, rs[i].Words = mailer.Unknown, 0, "dot", "the connection was cut"
+	}
+	return rs, true
+}
