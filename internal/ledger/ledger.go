@@ -30,7 +30,7 @@ import (
 const tolerance = 5 * time.Minute
 
 // readers is how many snapshots are open at the same time.
-const readers = 4
+const readers = 16
 
 var (
 	errClosed = errors.New("the ledger is closed")
