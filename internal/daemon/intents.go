@@ -243,14 +243,14 @@ func (a *asking) confirm() (string, error) {
 			return "", err
 		}
 	}
+	all, ms = jobs.ConfirmSet(all), jobs.ConfirmSet(ms)
+	if len(ms) == 0 {
+		return "", a.no("確認の要るメールではありません", "this needs no confirmation")
+	}
 	// What the person saw is either the whole run or the one message; in both cases it is these bytes and no others.
 	if set := a.req.Set; len(set) < 8 || !strings.HasPrefix(jobs.SetDigest(all), set) && !strings.HasPrefix(jobs.SetDigest(ms), set) {
 		return "", a.no("ご覧になったあとで内容が変わったか、照合値がありません。もう一度内容を見てから確認してください（いまの照合値：%s）",
 			"what you saw has changed since, or its check value was not given: look again, then confirm (the value is now %s)", short(jobs.SetDigest(all)))
-	}
-	ms = slices.DeleteFunc(slices.Clone(ms), func(m ledger.Message) bool { return m.ConfirmCount == 0 })
-	if len(ms) == 0 {
-		return "", a.no("確認の要るメールではありません", "this needs no confirmation")
 	}
 	p, ok := a.person()
 	if !ok {

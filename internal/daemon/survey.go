@@ -32,7 +32,7 @@ type lookAt struct {
 	last, next time.Time
 	gap        time.Duration
 	cost       time.Duration
-	ready      bool // it had a message that could go, and it didn't go
+	ready      []int64 // messages that could have gone, and didn't
 }
 
 // looked notes that a run was prepared and what it cost.
@@ -210,7 +210,8 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 		}
 	}
 
-	var ready, waitsForWorld bool
+	var ready []int64
+	var waitsForWorld bool
 	for _, m := range held {
 		switch {
 		case len(m.Holds) > 0:
@@ -218,14 +219,15 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 		case !m.Queued.IsZero():
 			f.again = append(f.again, m)
 		default:
-			ready = true
+			ready = append(ready, m.ID)
 		}
 	}
 	f.looks[r.ID] = l
-	if o.crew.flying[r.ID] || o.crew.busy[d.identity] && !ready || len(f.tasks) >= batch {
+	if o.crew.flying[r.ID] || o.crew.busy[d.identity] && len(ready) == 0 || len(f.tasks) >= batch {
 		return
 	}
 	due := false
+	news := slices.ContainsFunc(ready, func(id int64) bool { return !slices.Contains(l.ready, id) })
 	switch r.State {
 	case ledger.RunPlanned:
 		due = !r.PrepareAt.After(now) || r.Early
@@ -236,9 +238,9 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 		due = true
 	case ledger.RunWaiting, ledger.RunDrafted:
 		switch {
-		case ready && !l.ready, l.last.IsZero():
+		case news, l.last.IsZero():
 			due = true
-		case ready:
+		case len(ready) > 0:
 			due = !now.Before(l.last.Add(look))
 			f.next = earlier(f.next, l.last.Add(look))
 		case r.State == ledger.RunWaiting:
@@ -250,7 +252,7 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 			due = waitsForWorld && !now.Before(l.last.Add(compare))
 		}
 	}
-	if !due || r.State == ledger.RunDrafted && !ready && !waitsForWorld {
+	if !due || r.State == ledger.RunDrafted && len(ready) == 0 && !waitsForWorld {
 		return
 	}
 	l.ready = ready
