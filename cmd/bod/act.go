@@ -366,7 +366,7 @@ are asked for as ever. What has gone does not go again; a deliberate second one 
 	f := cmd.Flags()
 	f.StringVar(&period, "period", "", b.in("どの回か `PERIOD`（2026-11 など）", "which occurrence: `PERIOD`, such as 2026-11"))
 	f.StringVar(&again, "again", "", b.in("わざともう一度送る理由 `REASON`", "a deliberate second one, and why `REASON`"))
-	f.StringSliceVar(&to, "to", nil, b.in("この宛先の分だけ `NAME`", "only for `NAME`"))
+	f.StringSliceVar(&to, "to", nil, b.in("この宛先の分だけ `NAME`", "only for this recipient `NAME`"))
 	b.whyFlag(cmd, &why)
 	b.completePeriods(cmd)
 	return cmd

@@ -123,10 +123,10 @@ day may lie. --only takes planned, waiting, drafted, done, failed, missed or ski
 	}
 	b.jsonFlag(cmd)
 	f := cmd.Flags()
-	f.StringVar(&job, "job", "", b.in("この仕事だけ `JOB`", "only this `JOB`"))
-	f.StringSliceVar(&states, "only", nil, b.in("この状態だけ `STATE`", "only this `STATE`"))
+	f.StringVar(&job, "job", "", b.in("この仕事だけ `JOB`", "only this job `JOB`"))
+	f.StringSliceVar(&states, "only", nil, b.in("この状態だけ `STATE`", "only this state `STATE`"))
 	f.IntVar(&days, "days", 31, b.in("何日前まで `N`（31、0 はすべて）", "how many days back, `N` (31; 0: all)"))
-	f.IntVar(&limit, "limit", 200, b.in("多くても何件 `N`（200、0 はすべて）", "at most `N` (200; 0: all)"))
+	f.IntVar(&limit, "limit", 200, b.in("多くても何件 `N`（200、0 はすべて）", "at most so many `N` (200; 0: all)"))
 	b.completeFlag(cmd, "job", b.completeJobs(-1))
 	b.completeFlag(cmd, "only", fixed(runStates()))
 	return cmd
@@ -250,11 +250,11 @@ deferred, sent, written, failed, unknown, rejected, replaced or "by hand".`),
 	}
 	b.jsonFlag(cmd)
 	f := cmd.Flags()
-	f.StringVar(&job, "job", "", b.in("この仕事だけ `JOB`", "only this `JOB`"))
+	f.StringVar(&job, "job", "", b.in("この仕事だけ `JOB`", "only this job `JOB`"))
 	f.StringVar(&to, "to", "", b.in("この宛先だけ `MAIL`", "only to this address: `MAIL`"))
-	f.StringSliceVar(&states, "only", nil, b.in("この状態だけ `STATE`", "only this `STATE`"))
+	f.StringSliceVar(&states, "only", nil, b.in("この状態だけ `STATE`", "only this state `STATE`"))
 	f.IntVar(&days, "days", 31, b.in("何日前まで `N`（31、0 はすべて）", "how many days back, `N` (31; 0: all)"))
-	f.IntVar(&limit, "limit", 200, b.in("多くても何件 `N`（200、0 はすべて）", "at most `N` (200; 0: all)"))
+	f.IntVar(&limit, "limit", 200, b.in("多くても何件 `N`（200、0 はすべて）", "at most so many `N` (200; 0: all)"))
 	f.BoolVarP(&all, "all", "a", false, b.in("bod 自身のお知らせも出す", "bod's own notices too"))
 	b.completeFlag(cmd, "job", b.completeJobs(-1))
 	b.completeFlag(cmd, "only", fixed(messageStates()))

@@ -63,7 +63,7 @@ still change. It counts with the very calendar that bod run uses.`),
 	}
 	b.jsonFlag(cmd)
 	f := cmd.Flags()
-	f.StringVar(&from, "from", "", b.in("この日から `DATE`（なければ、いまから）", "from `DATE` on; else from now"))
+	f.StringVar(&from, "from", "", b.in("この日から `DATE`（なければ、いまから）", "from this day on `DATE`; else from now"))
 	f.IntVar(&days, "days", 31, b.in("何日先まで見るか `N`（31）", "how many days ahead, `N` (31)"))
 	f.BoolVar(&ics, "ics", false, b.in("カレンダーの形（iCalendar）で出す", "as iCalendar (RFC 5545)"))
 	return cmd

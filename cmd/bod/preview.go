@@ -45,7 +45,7 @@ them readably. What is missing is told, and the exit status is 1.`),
 	f := cmd.Flags()
 	f.StringVar(&period, "period", "", b.in("どの回か `PERIOD`（2026-11 など）", "which occurrence: `PERIOD`, such as 2026-11"))
 	f.StringVarP(&out, "out", "o", "", b.in("このフォルダに1通ずつ書き出す `DIR`", "write each message into the folder `DIR`"))
-	f.StringSliceVar(&to, "to", nil, b.in("この宛先の分だけ `NAME`", "only the message for `NAME`"))
+	f.StringSliceVar(&to, "to", nil, b.in("この宛先の分だけ `NAME`", "only for this recipient `NAME`"))
 	f.BoolVar(&text, "text", false, b.in("読みやすい形で出す", "show it as its reader will see it"))
 	cmd.MarkFlagsMutuallyExclusive("text", "out")
 	b.completePeriods(cmd)

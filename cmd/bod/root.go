@@ -245,20 +245,10 @@ func (b *desk) flags(w io.Writer, title string, set *pflag.FlagSet) {
 		if f.Hidden {
 			return
 		}
-		usage, name := f.Usage, ""
-		if f.Name == "help" {
-			usage = b.in("この説明を出す", "this help")
+		first, usage := b.flagWords(f)
+		if f.Shorthand == "" {
+			first = "    " + first
 		}
-		// The value's name, in backquotes, stands in the first column and not in the sentence.
-		if before, rest, ok := strings.Cut(usage, "`"); ok {
-			quoted, after, _ := strings.Cut(rest, "`")
-			name, usage = quoted, strings.TrimRight(strings.TrimRight(before, " ")+after, " :,")
-		}
-		short := "    "
-		if f.Shorthand != "" {
-			short = "-" + f.Shorthand + ", "
-		}
-		first := short + strings.TrimSpace("--"+f.Name+" "+name)
 		for _, line := range wrap(usage, 52) {
 			rows = append(rows, []string{first, line})
 			first = ""
@@ -268,4 +258,23 @@ func (b *desk) flags(w io.Writer, title string, set *pflag.FlagSet) {
 		fmt.Fprintf(w, "\n%s\n", title)
 		columns(w, "  ", rows)
 	}
+}
+
+// flagWords is how a flag is written, and what it says.
+func (b *desk) flagWords(f *pflag.Flag) (written, says string) {
+	says = f.Usage
+	if f.Name == "help" {
+		says = b.in("この説明を出す", "this help")
+	}
+	written = "--" + f.Name
+	if f.Shorthand != "" {
+		written = "-" + f.Shorthand + ", " + written
+	}
+	// The value's name, in backquotes, stands with the flag and not in the sentence.
+	if before, rest, ok := strings.Cut(says, "`"); ok {
+		name, after, _ := strings.Cut(rest, "`")
+		written += " " + name
+		says = strings.TrimRight(strings.TrimRight(before, " ,:")+after, " ,:")
+	}
+	return written, says
 }

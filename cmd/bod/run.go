@@ -54,7 +54,7 @@ latest due period, or JOB/PERIOD.
 	}
 	f := cmd.Flags()
 	f.BoolVar(&once, "once", false, b.in("いま行うことを行って終わる", "do what is due now, then end"))
-	f.StringArrayVar(&do, "do", nil, b.in("--once のとき、この仕事も行う `JOB`", "with --once: do `JOB` too"))
+	f.StringArrayVar(&do, "do", nil, b.in("--once のとき、この仕事も行う `JOB`", "with --once: do this job too `JOB`"))
 	f.BoolVar(&leave, "leave-trial", false, b.in("お試しの記録をしまって本番を始める", "archive the trial ledger, start a real one"))
 	f.BoolVarP(&verbose, "verbose", "v", false, b.in("細かい記録も出す", "log more"))
 	_ = cmd.RegisterFlagCompletionFunc("do", b.completeJobs(-1))
