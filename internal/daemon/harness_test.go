@@ -348,6 +348,7 @@ type arrival struct {
 	key, subject, from string
 	to                 []string
 	data               []byte
+	at                 time.Time
 }
 
 // sink is emersion/go-smtp with knobs for what servers do.
@@ -477,7 +478,7 @@ func (s *sinkSession) Data(r io.Reader) error {
 		stall(context.Background())
 	}
 	a := arrivalOf(b)
-	a.from, a.to = s.from, slices.Clone(s.to)
+	a.from, a.to, a.at = s.from, slices.Clone(s.to), time.Now()
 	if after != nil {
 		if err := after(a.key); err != nil {
 			return err

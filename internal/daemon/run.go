@@ -15,6 +15,7 @@ import (
 	"bod/internal/config"
 	"bod/internal/jobs"
 	"bod/internal/ledger"
+	"bod/internal/mailer"
 )
 
 // RunOptions of the whole daemon.
@@ -26,6 +27,8 @@ type RunOptions struct {
 	Say        func(format string, args ...any) // words for the person at the terminal
 	By         string                           // Once: who asks, "" for bod
 	Why        string                           // Once: why
+
+	testOnlyCarrier mailer.Carrier
 }
 
 // ConfigError carries the problems of a jobs.toml that could not be used: exit 78.
@@ -105,7 +108,7 @@ func open(ctx context.Context, o RunOptions) (*opened, error) {
 	if err != nil {
 		return nil, openError(err, c, dir)
 	}
-	office, err := NewOffice(Options{Config: c, Ledger: l, Log: o.Log})
+	office, err := NewOffice(Options{Config: c, Ledger: l, Carrier: o.testOnlyCarrier, Log: o.Log})
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
