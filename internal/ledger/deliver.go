@@ -245,10 +245,7 @@ func (tx *Tx) receiveOne(d delivery, r mailer.Receipt, retry func(Delivery) time
 			way = []State{StateFailed}
 		}
 	}
-	if len(way) == 0 { // told twice: the state stands
-		return nil
-	}
-	for _, to := range way {
+	for _, to := range way { // none when it is told twice: the state stands
 		if to == StateQueued {
 			m, err := tx.Message(d.Message)
 			if err != nil {

@@ -382,6 +382,7 @@ func child(dir string) int {
 // Killed at any commit: what was acknowledged is there, nothing is claimed or being
 // sent any more, and every row can be told again.
 func TestKilled(t *testing.T) {
+	t.Parallel() // it waits for other processes
 	dir := filepath.Join(t.TempDir(), "state")
 	acknowledged := map[string]string{}
 	for range 30 {

@@ -2,8 +2,11 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,9 +29,42 @@ type office struct {
 	n   int // of claimed
 }
 
+// empty is a ledger that was made once; each test begins with a copy of it.
+var empty = sync.OnceValues(func() (map[string][]byte, error) {
+	dir, err := os.MkdirTemp("", "ledger")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	l, err := Open(context.Background(), dir, Options{Create: true, Now: func() time.Time { return begin }})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.Close(); err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, name := range []string{fileName, markerName} {
+		if files[name], err = os.ReadFile(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+})
+
 func open(t testing.TB) *office {
 	t.Helper()
 	o := &office{t: t, dir: filepath.Join(t.TempDir(), "state"), now: begin}
+	files, err := empty()
+	if err == nil {
+		err = os.Mkdir(o.dir, 0o700)
+	}
+	for name, b := range files {
+		err = errors.Join(err, os.WriteFile(filepath.Join(o.dir, name), b, 0o600))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	o.reopen()
 	return o
 }

@@ -223,10 +223,10 @@ func (m *model) compare(t *testing.T, o *office, op int) {
 }
 
 func TestAgainstModel(t *testing.T) {
-	for range 6 {
+	for range 4 {
 		seed := rand.Uint64()
 		r := rand.New(rand.NewPCG(seed, 0))
-		ops := make([]byte, 300)
+		ops := make([]byte, 200)
 		for i := range ops {
 			ops[i] = byte(r.Uint32())
 		}

@@ -167,6 +167,12 @@ func TestDecisions(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
+	err := o.try(func(tx *Tx) error { // what they saw were other bytes
+		return tx.Decide(Decision{Message: id, Person: "tanaka", Yes: true}, sum([]byte("another")))
+	})
+	if !errors.Is(err, ErrStale) {
+		t.Error(err)
+	}
 	if err := say("sato", true, ""); !errors.Is(err, ErrPerson) {
 		t.Error(err)
 	}

@@ -57,11 +57,12 @@ func dsn(file string, create bool) string {
 	if create {
 		mode = "rwc"
 	}
-	q := "mode=" + mode + "&_dqs=0&_txlock=immediate"
+	var q strings.Builder
+	q.WriteString("mode=" + mode + "&_dqs=0&_txlock=immediate")
 	for _, s := range settings {
-		q += "&_pragma=" + s.name + "(" + s.value + ")"
+		q.WriteString("&_pragma=" + s.name + "(" + s.value + ")")
 	}
-	return "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + "?" + q
+	return "file:" + (&url.URL{Path: filepath.ToSlash(file)}).EscapedPath() + "?" + q.String()
 }
 
 func (c connector) Connect(ctx context.Context) (driver.Conn, error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -230,9 +231,7 @@ func (a *audit) apply(e Event) {
 	if f.cols == nil {
 		f.cols = map[string]json.RawMessage{}
 	}
-	for name, value := range change {
-		f.cols[name] = value
-	}
+	maps.Copy(f.cols, change)
 	var state string
 	if raw, ok := change["state"]; !ok || json.Unmarshal(raw, &state) != nil {
 		return

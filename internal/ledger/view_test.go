@@ -287,6 +287,9 @@ func TestEvents(t *testing.T) {
 			return err
 		}
 		seq, hash, at, err := v.Head()
+		if err != nil {
+			return err
+		}
 		if last := all[len(all)-1]; last.Seq != seq || last.Hash != hash || !last.At.Equal(at) || len(all) != int(seq) {
 			t.Errorf("%+v", last)
 		}
