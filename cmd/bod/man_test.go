@@ -145,6 +145,7 @@ func (b *desk) newPage(name, section string) *page {
 	p.line(fmt.Sprintf(`.TH %s %s %s bod "%s"`, strings.ToUpper(name), section, manDate, b.in("bod の手引き", "bod manual")))
 	// Options and keys are copied by hand: a hyphen put into them at a line's end would be copied too.
 	p.line(".nr HY 0")
+	p.line(".nh")
 	p.line(".ad l")
 	return p
 }

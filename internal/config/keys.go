@@ -101,7 +101,7 @@ var ownKeys = []Key{
 	{"summary", "title", "text", "", say("件名に使う呼び名", "what it is called"), `title = "本日のまとめ"`, false},
 	{"summary", "owner", "name", "", say("担当者。なければ admin", "who looks after it; else admin"), `owner = "sato"`, false},
 	{"summary", "country", "text", "", say("休みの数え方。なければ [calendar] の country", "which days are closed; else the country of [calendar]"), `country = "jp-bank"`, false},
-	{"summary", "enabled", "true or false", "true", say("false なら送りません", "false: not sent"), `enabled = true`, false},
+	{"summary", "enabled", "true or false", "true", say("false なら送りません", "false: not sent"), `enabled = false`, false},
 
 	{"job.NAME", "kind", "text", "", say("仕事の種類", "what the job does"), `kind = "send"`, true},
 	{"job.NAME", "title", "text", "", say("人が読む呼び名。なければ表の名前", "what people call it; else the table's name"), `title = "アクメ商事 ホスティング請求書"`, false},
@@ -114,7 +114,7 @@ var ownKeys = []Key{
 	{"job.NAME", "late_until", "span", `"3 days"`, say("予定をどれだけ過ぎたら「実施できず」とするか", "how long after due it is given up"), `late_until = "3 days"`, false},
 	{"job.NAME", "confirm", "table", "", say("送る前の確認。だれの、何回の確認が要るか", "the yes that is needed before it goes: whose, and how many"), `confirm = { by = ["tanaka"], count = 1 }`, false},
 	{"job.NAME", "country", "text", "", say("この仕事の休みの数え方。なければ [calendar] の country", "which days are closed for this job; else the country of [calendar]"), `country = "jp-bank"`, false},
-	{"job.NAME", "enabled", "true or false", "true", say("false なら止めておきます", "false: the job rests"), `enabled = true`, false},
+	{"job.NAME", "enabled", "true or false", "true", say("false なら止めておきます", "false: the job rests"), `enabled = false`, false},
 	{"job.NAME", "renamed_from", "text", "", say("前の名前。名前を変えても記録が続きます", "the former name, so that the record goes on"), `renamed_from = "hosting"`, false},
 
 	{"job.NAME.confirm", "by", "list of names", "", say("確認する人（[people] の名前）", "who says yes (names of [people])"), `by = ["tanaka"]`, true},

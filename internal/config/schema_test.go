@@ -234,7 +234,7 @@ var wrong = []struct{ lines, word string }{
 // the examples of all keys, the shipped files and everyday spellings.
 func TestEditorsAgreeWithBod(t *testing.T) {
 	dir := t.TempDir()
-	here := config.TestOnlyWorld(t, dir)
+	here := config.World(t, dir)
 	write := func(name, text string) string {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -264,15 +264,15 @@ func TestEditorsAgreeWithBod(t *testing.T) {
 				}
 				example := here.Replace(k.ExampleIn(lang))
 				examples = append(examples, example)
-				if name := write("example.toml", config.TestOnlyFileWith(k.Table, k.Name, example)); !loads(name) {
+				if name := write("example.toml", config.FileWith(k.Table, k.Name, example)); !loads(name) {
 					t.Errorf("bod refuses the example of [%s]: %s", k.Table, example)
 				}
 			}
-			right = append(right, write(fmt.Sprintf("table%d-%s.toml", i, lang), config.TestOnlyFileWith(table.Name, "", examples...)))
+			right = append(right, write(fmt.Sprintf("table%d-%s.toml", i, lang), config.FileWith(table.Name, "", examples...)))
 		}
 	}
 	for i, lines := range everyday {
-		name := write(fmt.Sprintf("everyday%d.toml", i), config.TestOnlyInOffice(head+lines+"\n"))
+		name := write(fmt.Sprintf("everyday%d.toml", i), config.InOffice(head+lines+"\n"))
 		right = append(right, name)
 		if !loads(name) {
 			t.Errorf("bod refuses an everyday spelling:\n%s", lines)
@@ -280,7 +280,7 @@ func TestEditorsAgreeWithBod(t *testing.T) {
 	}
 	var bad []string
 	for i, w := range wrong {
-		name := write(fmt.Sprintf("wrong%d.toml", i), config.TestOnlyInOffice(head+w.lines+"\n"))
+		name := write(fmt.Sprintf("wrong%d.toml", i), config.InOffice(head+w.lines+"\n"))
 		bad = append(bad, name)
 		if loads(name) {
 			t.Errorf("bod reads what should be wrong:\n%s", w.lines)
@@ -316,7 +316,7 @@ func TestEditorsAgreeWithBod(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("jobs.schema.json", string(text))
-	write("named.toml", "#:schema ./jobs.schema.json\n"+config.TestOnlyInOffice(head+"langauge = \"ja\"\n"))
+	write("named.toml", "#:schema ./jobs.schema.json\n"+config.InOffice(head+"langauge = \"ja\"\n"))
 	if _, refused := lint(t, taplo, dir, "named.toml"); !refused["named.toml"] {
 		t.Error("the line #:schema has no effect")
 	}

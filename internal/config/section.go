@@ -29,11 +29,12 @@ type section struct {
 
 // get is the only way to a value: a key that is not documented has none.
 func (s *section) get(key string) *entry {
-	if s.t == nil || !s.keys.has(key) {
+	if s.t == nil {
 		return nil
 	}
-	if s.l.testOnlyAsked != nil {
-		s.l.testOnlyAsked[s.keys.table+"\x00"+key] = true
+	s.l.note(s.keys.table, key)
+	if !s.keys.has(key) {
+		return nil
 	}
 	e := s.t.find(key)
 	if e == nil || e.broken {
