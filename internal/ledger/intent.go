@@ -51,7 +51,7 @@ func (l *Ledger) Await(ctx context.Context, id int64) (Intent, error) {
 	if err != nil {
 		return Intent{}, err
 	}
-	defer func() { l.free <- s }()
+	defer l.done(s)
 	tick := time.NewTicker(glance)
 	defer tick.Stop()
 	for seen := int64(-1); ; {

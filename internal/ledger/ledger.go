@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -62,7 +63,8 @@ type Ledger struct {
 	marked head          // what the marker says
 	markAt time.Time     // when it was last written
 
-	free    chan *session // the pool of read-only sessions; nil stands for one that is not open yet
+	seats   chan struct{} // how many may read at the same time
+	idle    pool          // read-only sessions that wait
 	intents atomic.Int64  // that this process added itself
 	gone    chan struct{} // closed by Close
 
@@ -86,9 +88,10 @@ func (l *Ledger) Close() error {
 	close(l.gone)
 	var errs []error
 	for range readers {
-		if s := <-l.free; s != nil {
-			errs = append(errs, s.close())
-		}
+		<-l.seats
+	}
+	for s := l.idle.take(); s != nil; s = l.idle.take() {
+		errs = append(errs, s.close())
 	}
 	if l.holder && l.broken == nil {
 		if h, err := l.writer.head(); err != nil {
@@ -274,7 +277,7 @@ func (l *Ledger) View(ctx context.Context, fn func(*View) error) error {
 	if err != nil {
 		return err
 	}
-	defer func() { l.free <- s }()
+	defer l.done(s)
 	if _, err := s.exec("BEGIN"); err != nil {
 		return fmt.Errorf("couldn't begin to read the ledger: %w", err)
 	}
@@ -284,7 +287,7 @@ func (l *Ledger) View(ctx context.Context, fn func(*View) error) error {
 	return fn(v)
 }
 
-// reader takes a session out of the pool.
+// reader takes a session out of the pool; done puts it back.
 func (l *Ledger) reader(ctx context.Context) (*session, error) {
 	select {
 	case <-l.gone:
@@ -296,17 +299,47 @@ func (l *Ledger) reader(ctx context.Context) (*session, error) {
 		return nil, errClosed
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
-	case s := <-l.free:
-		if s != nil {
-			return s, nil
-		}
-		s, err := dial(ctx, l.file, false, true)
-		if err != nil {
-			l.free <- nil
-			return nil, fmt.Errorf("couldn't open the ledger in %s to read: %w", l.dir, err)
-		}
+	case <-l.seats:
+	}
+	if s := l.idle.take(); s != nil {
 		return s, nil
 	}
+	s, err := dial(ctx, l.file, false, true)
+	if err != nil {
+		l.seats <- struct{}{}
+		return nil, fmt.Errorf("couldn't open the ledger in %s to read: %w", l.dir, err)
+	}
+	return s, nil
+}
+
+func (l *Ledger) done(s *session) {
+	l.idle.put(s)
+	l.seats <- struct{}{}
+}
+
+// pool keeps the session on top that was used last: with one reader at a time there
+// is one connection, and its statements are prepared.
+type pool struct {
+	mu       sync.Mutex
+	sessions []*session
+}
+
+func (p *pool) put(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sessions = append(p.sessions, s)
+}
+
+func (p *pool) take() *session {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.sessions)
+	if n == 0 {
+		return nil
+	}
+	s := p.sessions[n-1]
+	p.sessions = p.sessions[:n-1]
+	return s
 }
 
 // Changes returns a number that differs after any other process wrote (PRAGMA

@@ -165,9 +165,9 @@ func (l *Ledger) prepare() {
 	l.gone = make(chan struct{})
 	l.turn = make(chan struct{}, 1)
 	l.give()
-	l.free = make(chan *session, readers)
+	l.seats = make(chan struct{}, readers)
 	for range readers {
-		l.free <- nil
+		l.seats <- struct{}{}
 	}
 }
 

@@ -34,7 +34,7 @@ func (l *Ledger) Verify(ctx context.Context, progress func(done, total int64)) (
 	if err != nil {
 		return Report{}, err
 	}
-	defer func() { l.free <- s }()
+	defer l.done(s)
 	if _, err := s.exec("BEGIN"); err != nil {
 		return Report{}, fmt.Errorf("couldn't begin to read the ledger: %w", err)
 	}

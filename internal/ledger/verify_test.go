@@ -124,11 +124,7 @@ func TestVerifyFinds(t *testing.T) {
 			copyLedger(t, filepath.Join(o.dir, markerName), filepath.Join(l.dir, markerName))
 			raw(t, l.dir, "PRAGMA foreign_keys = 0", c.change)
 			r, err := l.Verify(t.Context(), nil)
-			for range readers {
-				if s := <-l.free; s != nil {
-					s.close()
-				}
-			}
+			l.idle.take().close()
 			if err != nil {
 				t.Fatal(err)
 			}
