@@ -130,3 +130,40 @@ func closedFor(every string) string {
 	}
 	return `if_closed = "before"`
 }
+
+// other is a second kind, as a version to come may have it.
+type other struct{ letter }
+
+func (other) Name() string { return "watch" }
+func (other) Keys() []Key {
+	return []Key{
+		{Name: "source", Type: "name", Needed: true, Example: `source = "orders"`, Meaning: say("表", "the table")},
+		{Name: "letter", Type: "file", Example: `letter = "a.txt"`, Meaning: say("手紙", "the letter")},
+	}
+}
+
+// With two kinds a job is held to the keys of its own.
+func TestSchemaTellsKindsApart(t *testing.T) {
+	kinds := append(testKinds[:len(testKinds):len(testKinds)], other{})
+	w := &schemaWriter{tables: Tables(), keys: Keys(kinds), kinds: kinds}
+	job := w.object("job.NAME")
+	if got := strings.Join(job.Required, " "); got != "kind when" {
+		t.Errorf("every job needs %s", got)
+	}
+	if got := strings.Join(job.Properties["kind"].Enum, " "); got != "send watch" {
+		t.Errorf("the kinds are %s", got)
+	}
+	if len(job.AllOf) != 2 {
+		t.Fatalf("%d kinds are told apart", len(job.AllOf))
+	}
+	watch := job.AllOf[1]
+	if watch.If.Properties["kind"].Enum[0] != "watch" || strings.Join(watch.Then.Required, " ") != "source" {
+		t.Errorf("watch needs %v", watch.Then.Required)
+	}
+	has := " " + strings.Join(watch.Then.PropertyNames.Enum, " ") + " "
+	for name, want := range map[string]bool{"source": true, "letter": true, "title": true, "when": true, "to": false, "attach": false} {
+		if strings.Contains(has, " "+name+" ") != want {
+			t.Errorf("watch takes %s: %t", name, !want)
+		}
+	}
+}
