@@ -210,12 +210,12 @@ func TestStopWhileInData(t *testing.T) {
 // TestStalledServer: a server that doesn't answer holds neither the loop nor requests.
 func TestStalledServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := start(t, "11-24 09:29", head+daily)
+		r := start(t, "11-24 09:29", head+daily+strings.ReplaceAll(strings.ReplaceAll(daily, "job.daily", "job.other"), "9:30", "9:35"))
 		inData, goOn := make(chan struct{}), make(chan struct{})
 		var once sync.Once
 		r.sink.set(func() { r.sink.stall = func(context.Context) { once.Do(func() { close(inData); <-goOn }) } })
 		<-inData
-		args, err := json.Marshal(Request{Job: "daily", Period: "2026-11-25"})
+		args, err := json.Marshal(Request{Job: "other", Period: "2026-11-24"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +236,7 @@ func TestStalledServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		close(goOn)
-		r.sleepTo("11-25 10:00")
+		r.sleepTo("11-24 09:40")
 		if got := r.sink.letters(); len(got) != 1 {
 			t.Errorf("sent: %v", got)
 		}
