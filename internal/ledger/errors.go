@@ -83,7 +83,7 @@ var advice = []struct {
 		[2]string{"ほかのプログラムが記録のファイルを使っています。", "バックアップソフトなどが終わってから、もう一度実行してください。"},
 		[2]string{"Another program keeps the ledger's file busy.", "Try again when it is done."}},
 	{ErrClock,
-		[2]string{"時計が記録の最後の記録より前を指しています。", "時計を合わせてください。記録のほうが進んでいた場合は bod retry --clock 理由 を実行してください。"},
+		[2]string{"時計が最後の記録より前を指しています。", "時計を合わせてください。記録の時刻のほうが進んでいた場合は bod retry --clock 理由 を実行してください。"},
 		[2]string{"The clock is before the ledger's last entry.", "Set the clock. If it was the ledger that was ahead, use `bod retry --clock REASON`."}},
 	{ErrPerson,
 		[2]string{"この方は確認者に含まれていません。", "jobs.toml の confirm に書かれた方が確認してください。"},
