@@ -30,7 +30,9 @@ import (
 // are corrected by seconds all the time. Within it the log's time stands still.
 const tolerance = 5 * time.Minute
 
-// readers is how many snapshots are open at the same time.
+// readers is how many snapshots may be open at the same time: every run that is
+// prepared reads in one of its own, for as long as its job takes. Connections are
+// only made as far as they are needed.
 const readers = 16
 
 var (
