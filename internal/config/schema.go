@@ -206,6 +206,8 @@ const oneLineText = `^.*\S.*$`
 func (w *schemaWriter) shape(k Key) *schema {
 	text := func(pattern string) *schema { return &schema{Type: "string", Pattern: pattern} }
 	switch k.Type {
+	case "text", "name", "file", "folder":
+		return text(oneLineText)
 	case "number":
 		return &schema{Type: "integer"}
 	case "true or false":
@@ -244,7 +246,7 @@ func (w *schemaWriter) shape(k Key) *schema {
 		s.Minimum, s.Maximum, s.Items.Minimum, s.Items.Maximum = 1, 31, 1, 31
 		return s
 	}
-	return text(oneLineText)
+	return &schema{} // anything: a test finds the type that is forgotten here
 }
 
 // listOf takes one, or several in brackets.

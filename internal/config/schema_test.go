@@ -34,6 +34,7 @@ func TestSchemaIsTheKeyTable(t *testing.T) {
 
 // node is what a walk through the schema needs of it.
 type node struct {
+	Type        any
 	Description string
 	Default     any
 	Examples    []any
@@ -88,6 +89,9 @@ func TestSchemaHasEveryKeyAndNoOther(t *testing.T) {
 		if n == nil {
 			t.Errorf("[%s] %s is not in the schema", k.Table, k.Name)
 			continue
+		}
+		if n.Type == nil {
+			t.Errorf("[%s] %s: the schema does not know the type %q", k.Table, k.Name, k.Type)
 		}
 		words := n.Description
 		if n.AnyOf != nil {
