@@ -146,7 +146,11 @@ func (o *Office) Swap(c *config.Config) error {
 		o.seen = false
 		return nil
 	}
-	return o.see(context.Background(), next, now)
+	restored, err := o.flagged(context.Background(), flagRestored)
+	if err != nil {
+		return err
+	}
+	return o.see(context.Background(), next, now, restored)
 }
 
 // Step does everything that is due now but the delivery: intents, rules, planning, preparing, sealing, lateness, notices, release, closing.
@@ -158,12 +162,22 @@ func (o *Office) Step(ctx context.Context) (next time.Time, err error) {
 	if ok, err := o.clock(ctx, now); err != nil || !ok {
 		return now.Add(look), err
 	}
-	if err := o.intents(ctx, now); err != nil {
-		return now.Add(look), err
+	restored, err := o.flagged(ctx, flagRestored)
+	if err == nil && !o.seen {
+		// A request speaks of jobs by the rules at work, so the ledger has to know them first.
+		err = o.see(ctx, o.at.Load(), now, restored)
 	}
-	if restored, err := o.flagged(ctx, flagRestored); err != nil || restored {
+	if err == nil {
+		err = o.intents(ctx, now)
+	}
+	if err == nil && restored {
 		// A ledger from an older backup doesn't know what went out since: a person has to say that the office goes on.
-		return now.Add(look), errors.Join(err, o.notices(ctx, now))
+		if restored, err = o.flagged(ctx, flagRestored); err == nil && restored {
+			return now.Add(look), o.notices(ctx, now)
+		}
+	}
+	if err != nil {
+		return now.Add(look), err
 	}
 	if err := o.planDue(ctx, now); err != nil {
 		return now.Add(look), err

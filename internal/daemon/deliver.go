@@ -112,7 +112,7 @@ func (o *Office) mayGo(ctx context.Context, st *standing) (open, probe bool, onl
 				}
 			case flagRestored:
 				// What an older backup holds may have gone out since; only bod's own word about it is surely new.
-				only = func(m ledger.Message) bool { return m.Class == ledger.ClassNotice && m.Sealed.After(f.Since) }
+				only = func(m ledger.Message) bool { return m.Class == ledger.ClassNotice && !m.Sealed.Before(f.Since) }
 			default:
 				open = false
 			}

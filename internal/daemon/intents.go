@@ -31,12 +31,6 @@ func (o *Office) intents(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("couldn't read what people asked for: %w", err)
 	}
-	if len(waiting) > 0 && !o.seen {
-		// A request speaks of jobs by the rules at work, so the ledger has to know them first.
-		if err := o.planDue(ctx, now); err != nil {
-			return err
-		}
-	}
 	for _, in := range waiting {
 		if err := o.answer(ctx, in, now, o.ledger.Update); err != nil {
 			return err

@@ -36,6 +36,10 @@ func victim(dir string) int {
 	step, count, _ := strings.Cut(os.Getenv("BOD_TEST_STEP"), ":")
 	left, _ := strconv.Atoi(count)
 	testOnlyAt = func(at string) {
+		if at == "opened" && os.Getenv("BOD_TEST_ROOM") != "" {
+			// No file may grow any more, as on a full disk.
+			_ = syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 1, Max: 1})
+		}
 		if at != step {
 			return
 		}

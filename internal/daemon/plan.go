@@ -83,6 +83,7 @@ type planning struct {
 	since    time.Time // the old rule was at work from here to the mark without a break
 	existing func(period string) (known, bool)
 	open     []known // the job's open runs, needed when changed
+	asking   bool    // a person is asked about everything that is due, whatever the rule says
 	words    words
 }
 
@@ -137,7 +138,7 @@ func (p planning) plan() changes {
 			// Done, decided by a person, or settled for another moment.
 		case slices.ContainsFunc(c.move, func(m move) bool { return m.run.ID == run.ID && there }):
 			// The edit has said all about it.
-		case p.now.Sub(o.Due) > lateness:
+		case p.now.Sub(o.Due) > lateness || p.asking:
 			overdue = append(overdue, late{o, run, there})
 			fresh = false
 		default:
@@ -193,7 +194,11 @@ func (p planning) run(o calendar.Occurrence) ledger.Run {
 func (p planning) overdue(c *changes, l late, newest bool) {
 	var to ledger.RunState
 	var why ledger.Reason
-	switch policy := p.new.missed; {
+	policy := p.new.missed
+	if p.asking {
+		policy = config.MissedAsk
+	}
+	switch {
 	case policy == config.MissedSkip:
 		to, why = ledger.RunSkipped, p.words.skippedLate(l.Due)
 	case p.new.until(l.Due).Before(p.now):
@@ -232,7 +237,7 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 		m.hold = ledger.Late
 	case !l.run.sealed && (l.run.State == ledger.RunPlanned || l.run.State == ledger.RunWaiting):
 		m.to = to
-	case to == ledger.RunSkipped || p.new.missed == config.MissedLatest && !newest:
+	case to == ledger.RunSkipped || policy == config.MissedLatest && !newest:
 		// What is sealed can't be missed any more; the rule says that nobody wants it. Rejecting it ends the run.
 		m.reject = true
 	default:

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"bod/internal/calendar"
@@ -21,13 +22,13 @@ type duty struct {
 	job      *config.Job
 	identity string
 	rule     rule
-	mails    map[string]bool // every address that its rule names
+	mails    func() map[string]bool // every address that its rule names; worked out when a letter is to go
 	mark     time.Time
 	next     time.Time // when planning has something to do; zero: never
 }
 
 func newDuty(c *config.Config, j *config.Job, identity string) *duty {
-	d := &duty{job: j, identity: identity, mails: addresses(j.Rule), rule: rule{
+	d := &duty{job: j, identity: identity, mails: sync.OnceValue(func() map[string]bool { return addresses(j.Rule) }), rule: rule{
 		schedule: j.When,
 		prepare:  func(due time.Time) time.Time { return j.Prepare.Before(due, j.Days) },
 		until:    func(due time.Time) time.Time { return j.LateUntil.After(due, j.Days) },
@@ -69,7 +70,7 @@ func addresses(ruleJSON []byte) map[string]bool {
 // reaches reports whether the rules still name the address for this duty.
 func (s *standing) reaches(d *duty, mail string) bool {
 	mail = strings.ToLower(mail)
-	if d.mails[mail] {
+	if d.mails()[mail] {
 		return true
 	}
 	if t := s.config.Mail.TrialTo; t != nil && strings.ToLower(t.Mail) == mail {
@@ -85,7 +86,8 @@ func (s *standing) reaches(d *duty, mail string) bool {
 
 // see brings the ledger to the rules: new, renamed, changed and gone jobs, and what follows for their periods, in one
 // transaction with the planning. If we die before its commit the old rules are still the last that the ledger knows.
-func (o *Office) see(ctx context.Context, next *standing, now time.Time) error {
+// asking: whatever is due is asked about, because only people know what went out.
+func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking bool) error {
 	alive := o.last
 	if alive.IsZero() {
 		var err error
@@ -106,7 +108,7 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time) error {
 			if j.Disabled {
 				continue
 			}
-			d, moved, err := o.seeJob(tx, next, known, j, alive, now)
+			d, moved, err := o.seeJob(tx, next, known, j, planning{now: now, asking: asking}, alive)
 			if err != nil {
 				return fmt.Errorf("couldn't put the job %s to work: %w", j.Name, err)
 			}
@@ -189,7 +191,8 @@ func (k jobsKnown) identity(name string) string {
 	}
 }
 
-func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *config.Job, alive, now time.Time) (*duty, bool, error) {
+func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *config.Job, p planning, alive time.Time) (*duty, bool, error) {
+	now := p.now
 	was, there := known.of(j)
 	if !there {
 		d := newDuty(next.config, j, known.identity(j.Name))
@@ -199,14 +202,15 @@ func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *confi
 			return nil, false, err
 		}
 		known.byName[d.identity], known.byCurrent[j.Name] = row, row
-		return d, true, o.planJob(tx, next, d, planning{now: now, mark: now})
+		p.mark = now
+		return d, true, o.planJob(tx, next, d, p)
 	}
 
 	d := newDuty(next.config, j, was.Name)
 	d.mark = was.Mark
 	row := was
 	row.Current, row.Kind, row.Rule, row.Shape, row.Gone = j.Name, j.Kind, j.Rule, string(j.When.Shape()), false
-	p := planning{now: now, mark: was.Mark}
+	p.mark = was.Mark
 	edited := !bytes.Equal(was.Rule, j.Rule)
 	switch {
 	case was.Gone:
@@ -282,7 +286,7 @@ func (o *Office) lastAlive(ctx context.Context) (at time.Time, err error) {
 func (o *Office) planDue(ctx context.Context, now time.Time) error {
 	st := o.at.Load()
 	if !o.seen {
-		return o.see(ctx, st, now)
+		return o.see(ctx, st, now, false)
 	}
 	var due []*duty
 	for _, d := range o.duties {
@@ -317,16 +321,15 @@ func (o *Office) planDue(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// planAsking plans everything that is due as if every rule said `ask`: after a restored backup nobody but a person knows what went out.
+// planAsking plans everything that is due as something to be asked about: after a restored backup nobody but a person knows what went out.
 func (o *Office) planAsking(tx *ledger.Tx, st *standing, now time.Time) error {
 	for _, d := range o.duties {
-		asking := *d
-		asking.rule.missed = config.MissedAsk
-		if err := o.planJob(tx, st, &asking, planning{now: now, mark: d.mark}); err != nil {
+		copied := *d
+		if err := o.planJob(tx, st, &copied, planning{now: now, mark: d.mark, asking: true}); err != nil {
 			return err
 		}
 	}
-	o.seen = false // the marks are read again from the ledger
+	o.seen = false // the marks are read again from the ledger, once this is in it
 	return nil
 }
 

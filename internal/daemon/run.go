@@ -142,9 +142,9 @@ func openError(err error, c *config.Config, dir string) error {
 		return fmt.Errorf("%s: %w", say("%s の記録は、もう1つの bod が使っています", "another bod is at work with the ledger in %s", dir), err)
 	}
 	if what, next := ledger.Advice(err, c.Language != calendar.English); what != "" {
-		return fmt.Errorf("%s%s (%s): %w", what, next, dir, err)
+		return fmt.Errorf("%s %s: %w", what, next, err)
 	}
-	return fmt.Errorf("%s: %w", say("%s の記録を開けませんでした", "couldn't open the ledger in %s", dir), err)
+	return err
 }
 
 // ordered gives dir and pid in the order in which the language's sentence has them.
@@ -187,10 +187,11 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 	l.alarms = &alarms{log: o.Log, ring: l.wake}
 	defer func() { err = errors.Join(err, l.alarms.stop()) }()
 
+	ctx, stop := context.WithCancel(ctx)
 	var sender sync.WaitGroup
 	sender.Go(func() { l.sender(ctx) })
 	// The sender ends first: what it has in its hands still needs the ledger.
-	defer sender.Wait()
+	defer func() { stop(); sender.Wait() }()
 
 	l.sd.say(l.words.say("予定を見ています", "at work"))
 	l.sd.ready()
@@ -213,6 +214,7 @@ type loop struct {
 	changes int64
 	tries   int       // failed Steps in a row
 	again   time.Time // not before, after a failed one
+	fatal   error     // the loop can't go on
 }
 
 func (l *loop) wake() {
@@ -238,6 +240,9 @@ func (l *loop) run(ctx context.Context, reload <-chan struct{}) error {
 			} else {
 				next = l.step(ctx)
 				stepped = now
+				if l.fatal != nil {
+					return l.fatal
+				}
 			}
 		}
 		if every := l.heartbeat(); now.Sub(lastLife) >= every || now.Before(lastLife) {
@@ -281,6 +286,10 @@ func (l *loop) step(ctx context.Context) time.Time {
 	}
 	if err != nil {
 		l.tries++
+		if errors.Is(err, ledger.ErrDoubt) {
+			l.fatal = err // only opening it anew tells what is in it; the service manager starts us again
+			return next
+		}
 		wait := min(time.Second<<min(l.tries-1, 6), look)
 		l.again = time.Now().Add(wait)
 		l.log.Error("couldn't do what is due; nothing is sent until it can be done", "err", err, "again", wait)
@@ -291,7 +300,7 @@ func (l *loop) step(ctx context.Context) time.Time {
 		l.log.Info("the ledger can be written again")
 	}
 	l.tries, l.again = 0, time.Time{}
-	if now := l.office.at.Load(); l.rules == nil || now.config != l.rules.config {
+	if now := l.office.at.Load(); now.duties != nil && (l.rules == nil || now.config != l.rules.config) {
 		if err := l.alarms.set(now.duties, now.config.Zone); err != nil {
 			// The look at the wall clock finds what an alarm would have rung for.
 			l.log.Error("couldn't set the alarms", "err", err)
@@ -316,7 +325,7 @@ func (l *loop) status(ctx context.Context, next time.Time) string {
 	for _, f := range flags {
 		return l.words.say("送信を止めています：%s", "mail is paused: %s", f.Text)
 	}
-	return l.words.say("動いています。仕事は%d件、次に動くのは%s", "at work: %d jobs, the next move is at %s", len(l.rules.duties), l.words.at(next))
+	return l.words.say("動いています。仕事は%d件、次に動くのは%s", "at work: %d jobs, the next move is at %s", len(l.office.at.Load().duties), l.words.at(next))
 }
 
 // heartbeat is how often the loop proves that it lives.
@@ -399,6 +408,7 @@ func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, h.close()) }()
+	testOnlyAt("opened")
 	var asked []int64
 	if len(do) > 0 {
 		// The rules have to be in the ledger before a request can speak of them.
