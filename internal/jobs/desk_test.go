@@ -53,8 +53,9 @@ func golden(t *testing.T, name, got string) {
 // desk is an office with a real ledger: what the daemon does with it, moment by moment.
 type desk struct {
 	*office
-	l   *ledger.Ledger
-	now time.Time
+	l        *ledger.Ledger
+	now      time.Time
+	lastHTML string // of the last notice
 }
 
 var bodItself = ledger.Who{Name: "bod", User: "bod"}
@@ -190,6 +191,38 @@ func (d *desk) body(m ledger.Message) shownMessage {
 	return s
 }
 
+// html is a sealed message's HTML.
+func (d *desk) html(m ledger.Message) (h string) {
+	d.t.Helper()
+	d.view(func(v *ledger.View) error {
+		b, err := v.Body(m.ID)
+		if err != nil {
+			return err
+		}
+		h = htmlPart(d.t, b)
+		return nil
+	})
+	return h
+}
+
+// summaryHTML is a reader's copy of the newest summary.
+func (d *desk) summaryHTML(reader string) (h string) {
+	d.t.Helper()
+	d.view(func(v *ledger.View) error {
+		for m, err := range v.Messages(ledger.MessageQuery{Class: ledger.ClassSummary, Newest: true}) {
+			if err != nil {
+				return err
+			}
+			if m.Part == reader {
+				h = d.html(m)
+				return nil
+			}
+		}
+		return nil
+	})
+	return h
+}
+
 // confirm says yes to all of a run.
 func (d *desk) confirm(run int64, person string, now time.Time) {
 	d.t.Helper()
@@ -261,6 +294,7 @@ func (d *desk) summaryAt(now time.Time) map[string]string {
 		out[m.Part] = "差出人：" + fromOf(d.t, d, m) + "\n件名：" + m.Subject + "\n\n" + s.text
 		house(d.t, d.c.Language, m.Subject, s.text)
 		noCommands(d.t, d.dir, s.text)
+		holdHTML(d.t, d.c.Language, s.text, d.html(m))
 	}
 	return out
 }
@@ -320,6 +354,8 @@ func (d *desk) notices(now time.Time) []string {
 			}
 			out = append(out, "宛先："+strings.Join(shown.to, ", ")+"\n件名："+ms[i].Subject+"\n\n"+shown.text)
 			house(d.t, d.c.Language, "", commandsAway(shown.text))
+			holdHTML(d.t, d.c.Language, shown.text, htmlPart(d.t, ms[i].Body))
+			d.lastHTML = htmlPart(d.t, ms[i].Body)
 			if ms[i].Class != ledger.ClassNotice || !strings.HasPrefix(ms[i].Key, "notice/") {
 				d.t.Errorf("the notice %s is of class %s", ms[i].Key, ms[i].Class)
 			}

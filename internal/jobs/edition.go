@@ -50,7 +50,7 @@ type tally struct {
 }
 
 // words words one reader's copy.
-func (e *edition) words(reader *config.Person) (subject, text string) {
+func (e *edition) words(reader *config.Person) (subject string, p *page) {
 	since := e.since(reader.ID)
 	var tl tally
 	e.try("what was done", "完了したこと", func() (err error) {
@@ -61,30 +61,35 @@ func (e *edition) words(reader *config.Person) (subject, text string) {
 	sort.SliceStable(open, func(i, j int) bool {
 		return e.concerns(open[i], reader) && !e.concerns(open[j], reader)
 	})
-
-	subject = e.subject(len(open), tl)
-	var b strings.Builder
-	section := func(s string) {
-		if s = strings.Trim(s, "\n"); s != "" {
-			b.WriteString(s + "\n\n")
-		}
-	}
-	section(e.greeting())
-	section(e.lost(since) + e.troubles())
-	section(e.outcome(tl, open))
 	quiet := len(open) == 0
-	if !quiet {
-		section(e.needs(open, since, reader))
+	p = newPage(e.l, toneNeeds)
+	if quiet {
+		p.tone = toneWell
 	}
-	section(e.deeds(tl, quiet))
-	section(e.days(quiet))
+	p.say(e.greeting())
+	if s := strings.Trim(e.lost(since)+e.troubles(), "\n"); s != "" {
+		p.gap()
+		p.add(para{words: s, look: "warn"})
+	}
+	p.gap()
+	p.pre = e.outcome(tl, open)
+	p.add(para{words: p.pre, look: "lead"})
+	p.gap()
+	if !quiet {
+		e.needs(p, open, reader)
+	}
+	e.deeds(p, tl, quiet)
+	e.days(p, quiet)
 	e.try("this month", "今月ここまで", func() error {
 		s, err := e.month()
-		section(s)
+		if s != "" {
+			p.say(s)
+			p.gap()
+		}
 		return err
 	})
-	b.WriteString(e.foot(reader, since))
-	return subject, b.String()
+	p.add(e.foot(reader, since))
+	return e.subject(len(open), tl), p
 }
 
 // concerns reports whether a reader is one of those who have to act.
@@ -222,12 +227,12 @@ func (e *edition) outcome(tl tally, open []matter) string {
 }
 
 // needs lists what needs a person: in full the first time, one line with its age afterwards.
-func (e *edition) needs(open []matter, since time.Time, reader *config.Person) string {
-	var b strings.Builder
-	b.WriteString(e.t(fmt.Sprintf("■ 要対応 %d件\n", len(open)), fmt.Sprintf("■ Needs a person: %d\n", len(open))))
+func (e *edition) needs(p *page, open []matter, reader *config.Person) {
+	p.add(head{e.t("■ ", "■ "), e.t(fmt.Sprintf("要対応 %d件", len(open)), fmt.Sprintf("Needs a person: %d", len(open))), toneNeeds})
+	p.gap()
 	old, hadOne := e.known(reader.ID)
 	for i, m := range open {
-		b.WriteString("\n" + e.item(i+1, m, func() (days int, told bool) {
+		p.add(e.item(i+1, m, func() (days int, told bool) {
 			if !hadOne {
 				return 0, false
 			}
@@ -237,8 +242,8 @@ func (e *edition) needs(open []matter, since time.Time, reader *config.Person) s
 			}
 			return e.age(t.First), true
 		}))
+		p.gap()
 	}
-	return b.String()
 }
 
 // age is the number of business days on which a matter was open, the first included: 2 on the second day.
@@ -258,20 +263,21 @@ func (e *edition) age(first string) int {
 }
 
 // item words one matter. Whatever goes wrong in wording it costs that item only its words, never the summary.
-func (e *edition) item(n int, m matter, told func() (int, bool)) (s string) {
+func (e *edition) item(n int, m matter, told func() (int, bool)) (b block) {
+	mark := fmt.Sprintf("%d.", n)
 	defer func() {
 		if p := recover(); p != nil {
-			s = e.t(fmt.Sprintf("%d. 番号 %s：内容を文にできませんでした。記録で確かめてください。\n", n, m.number()),
-				fmt.Sprintf("%d. Number %s: it could not be put into words; look it up in the record.\n", n, m.number()))
+			b = para{words: mark + " " + e.t(fmt.Sprintf("番号 %s：内容を文にできませんでした。記録で確かめてください。", m.number()),
+				fmt.Sprintf("Number %s: it could not be put into words; look it up in the record.", m.number())), look: "warn"}
 		}
 	}()
-	head := fmt.Sprintf("%d. %s", n, e.heading(m))
+	words := e.heading(m)
 	days, again := told()
 	if again {
-		head += e.t(fmt.Sprintf("：%s（%d日目）", m.word(e.l), days), fmt.Sprintf(": %s (day %d)", m.word(e.l), days))
+		words += e.t(fmt.Sprintf("：%s（%d日目）", m.word(e.l), days), fmt.Sprintf(": %s (day %d)", m.word(e.l), days))
 	}
 	if sum, ok := m.amount(); ok {
-		head += e.t("　", "  ") + yen(sum, e.l)
+		words += e.t("　", "  ") + yen(sum, e.l)
 	}
 	who := e.t("→ ", "-> ") + names(m.whose(e.w.Config), withSan, e.l)
 	if limit, ok := m.limit(e.w.Now); ok {
@@ -279,51 +285,36 @@ func (e *edition) item(n int, m matter, told func() (int, bool)) (s string) {
 	} else if m.what != whatMissed && m.what != whatPaused {
 		who += e.t("／あすまでに", ", by tomorrow")
 	}
-	number := ""
+	var lines []itemLine
+	say := func(look, mark, words string) { lines = append(lines, itemLine{mark, words, look}) }
+	if !again {
+		state := m.state(e.l)
+		if m.what != whatConfirm && m.what != whatPaused && slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
+			return x.State == ledger.StateHeld && len(x.Confirmed) < x.ConfirmCount
+		}) {
+			state += e.t("確認もまだです。", " It has not been confirmed either.")
+		}
+		say("card-line", "", state)
+		for _, s := range m.seen(e.l) {
+			say("card-seen", e.t("　", "  "), s)
+		}
+		todo := m.todo(e.l)
+		if len(todo) == 1 {
+			say("card-line", "", e.t("お願い：", "Please ")+stop(todo[0], e.l))
+		} else if len(todo) > 1 {
+			say("card-line", "", e.t("次のことをお願いします。", "Please:"))
+			for _, s := range todo {
+				say("card-line", e.t("　・", "  - "), stop(s, e.l))
+			}
+		}
+		if s := m.byItself(e.w.Now, e.l); s != "" {
+			say("card-small", "", s)
+		}
+	}
 	if m.number() != "" {
-		number = e.t("番号 ", "Number ") + m.number()
+		say("card-small", "", e.t("番号 ", "Number ")+m.number())
 	}
-	indent := e.t("　 ", "   ")
-	if again {
-		line := head + e.t("　", "  ") + who
-		if textWidth(line, true) > columns {
-			line = head + "\n" + indent + who
-		}
-		if number != "" {
-			line += "\n" + indent + number
-		}
-		return line + "\n"
-	}
-	line := head + e.t("　", "  ") + who
-	if textWidth(line, true) > columns {
-		line = head + "\n" + indent + who
-	}
-	state := m.state(e.l)
-	if m.what != whatConfirm && m.what != whatPaused && slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
-		return x.State == ledger.StateHeld && len(x.Confirmed) < x.ConfirmCount
-	}) {
-		state += e.t("確認もまだです。", " It has not been confirmed either.")
-	}
-	lines := []string{line, indent + state}
-	for _, s := range m.seen(e.l) {
-		lines = append(lines, indent+e.t("　", "  ")+s)
-	}
-	todo := m.todo(e.l)
-	if len(todo) == 1 {
-		lines = append(lines, indent+e.t("お願い：", "Please ")+stop(todo[0], e.l))
-	} else if len(todo) > 1 {
-		lines = append(lines, indent+e.t("次のことをお願いします。", "Please:"))
-		for _, s := range todo {
-			lines = append(lines, indent+e.t("　・", "  - ")+stop(s, e.l))
-		}
-	}
-	if s := m.byItself(e.w.Now, e.l); s != "" {
-		lines = append(lines, indent+s)
-	}
-	if number != "" {
-		lines = append(lines, indent+number)
-	}
-	return strings.Join(lines, "\n") + "\n"
+	return item{mark: mark, words: words, who: who, lines: lines}
 }
 
 // stop ends a sentence that was handed in without its end.
@@ -527,11 +518,10 @@ func (e *edition) decided(d *deed, m ledger.Message) error {
 }
 
 // deeds lists what was done, one line a job.
-func (e *edition) deeds(tl tally, quiet bool) string {
+func (e *edition) deeds(p *page, tl tally, quiet bool) {
 	if len(tl.deeds) == 0 {
-		return ""
+		return
 	}
-	var b strings.Builder
 	whole := 0
 	for _, d := range tl.deeds {
 		if d.whole && !d.leftOut {
@@ -539,30 +529,29 @@ func (e *edition) deeds(tl tally, quiet bool) string {
 		}
 	}
 	if !quiet {
-		b.WriteString(e.t(fmt.Sprintf("■ 完了 %d件\n", whole), fmt.Sprintf("■ Done: %d\n", whole)))
+		p.add(head{"■ ", e.t(fmt.Sprintf("完了 %d件", whole), fmt.Sprintf("Done: %d", whole)), toneWell})
 	}
 	for i, d := range tl.deeds {
 		if i == foldAfter && len(tl.deeds) > foldAfter {
-			b.WriteString(e.t(fmt.Sprintf("ほか%d件も完了\n", len(tl.deeds)-i), fmt.Sprintf("and %d more\n", len(tl.deeds)-i)))
+			p.add(para{words: e.t(fmt.Sprintf("ほか%d件も完了", len(tl.deeds)-i), fmt.Sprintf("and %d more", len(tl.deeds)-i)), look: "small"})
 			break
 		}
-		b.WriteString(e.deed(d))
+		p.add(e.deed(d))
 	}
-	return b.String()
+	p.gap()
 }
 
 // deed words one line of what was done.
-func (e *edition) deed(d deed) string {
+func (e *edition) deed(d deed) entry {
 	at := d.at.In(e.w.Config.Zone)
-	when := clockOf(at)
+	x := entry{mark: e.t("・", "- "), when: clockOf(at), what: d.title, sep: e.t("　", "  ")}
 	if calendar.DateOf(at) != e.day {
-		when = shortMoment(at, e.l)
+		x.when = shortMoment(at, e.l)
 	}
-	s := e.t("・", "- ") + when + " " + d.title
 	if d.priced && d.sent > 0 {
-		s += e.t("　", "  ") + yen(d.amount, e.l)
-	} else if d.said != "" {
-		s += e.t("　", "  ") + d.said
+		x.aside = yen(d.amount, e.l)
+	} else {
+		x.aside = d.said
 	}
 	var notes []string
 	switch {
@@ -580,18 +569,14 @@ func (e *edition) deed(d deed) string {
 	if due := d.run.Due.In(e.w.Config.Zone); !d.leftOut && calendar.DateOf(due).Before(calendar.DateOf(at)) {
 		notes = append(notes, e.t(calendar.DateOf(due).Short(e.l)+"の分", "due "+calendar.DateOf(due).Short(e.l)))
 	}
-	if len(notes) == 0 {
-		return s + "\n"
+	if len(notes) > 0 {
+		x.note = e.t("（"+strings.Join(notes, "、")+"）", "("+strings.Join(notes, ", ")+")")
 	}
-	note := e.t("（"+strings.Join(notes, "、")+"）", " ("+strings.Join(notes, ", ")+")")
-	if textWidth(s+note, true) > columns {
-		return s + "\n" + e.t("　", " ") + note + "\n"
-	}
-	return s + note + "\n"
+	return x
 }
 
 // days says what comes: the next business day line by line, later only what is not there yet.
-func (e *edition) days(quiet bool) string {
+func (e *edition) days(p *page, quiet bool) {
 	zone := e.w.Config.Zone
 	today := calendar.DateOf(e.w.Now.In(zone))
 	var near, far []coming
@@ -611,76 +596,68 @@ func (e *edition) days(quiet bool) string {
 		name = e.t("次の営業日 ", "Next business day, ")
 	}
 	name += e.next.Short(e.l)
-	var b strings.Builder
+	section := func(words string, quiet bool) {
+		if quiet {
+			p.say(words)
+		} else {
+			p.add(head{"■ ", words, tonePlain})
+		}
+	}
 	switch {
-	case len(near) == 0 && quiet:
-		b.WriteString(e.t(name+"　予定はありません\n", name+": nothing planned\n"))
 	case len(near) == 0:
-		b.WriteString(e.t("■ "+name+"　予定はありません\n", "■ "+name+": nothing planned\n"))
+		section(e.t(name+"　予定はありません", name+": nothing planned"), quiet)
 	case quiet && bad == 0:
-		b.WriteString(e.t(fmt.Sprintf("%s　%d件、準備できています\n", name, len(near)), fmt.Sprintf("%s: %d, ready\n", name, len(near))))
+		section(e.t(fmt.Sprintf("%s　%d件、準備できています", name, len(near)), fmt.Sprintf("%s: %d, ready", name, len(near))), quiet)
 	default:
-		b.WriteString(e.t(fmt.Sprintf("■ %s　%d件\n", name, len(near)), fmt.Sprintf("■ %s: %d\n", name, len(near))))
+		section(e.t(fmt.Sprintf("%s　%d件", name, len(near)), fmt.Sprintf("%s: %d", name, len(near))), false)
 		for _, x := range near {
-			b.WriteString(e.soon(x))
+			p.add(e.soon(x))
 		}
 	}
 	if len(far) > 0 {
-		if quiet && bad == 0 {
-			b.WriteString(e.t("まだそろっていないもの\n", "Not there yet\n"))
-		} else {
-			b.WriteString(e.t("■ まだそろっていないもの\n", "■ Not there yet\n"))
-		}
+		section(e.t("まだそろっていないもの", "Not there yet"), quiet && bad == 0)
 	}
 	for i, x := range far {
 		if i == foldAfter {
-			b.WriteString(e.t(fmt.Sprintf("ほか%d件\n", len(far)-i), fmt.Sprintf("and %d more\n", len(far)-i)))
+			p.add(para{words: e.t(fmt.Sprintf("ほか%d件", len(far)-i), fmt.Sprintf("and %d more", len(far)-i)), look: "small"})
 			break
 		}
-		b.WriteString(e.t("・", "- ") + calendar.DateOf(x.due.In(zone)).Short(e.l) + " " + x.title + "\n")
-		b.WriteString(e.lacks(x))
+		p.add(e.lacking(entry{mark: e.t("・", "- "), when: calendar.DateOf(x.due.In(zone)).Short(e.l), what: x.title}, x))
 	}
-	return b.String()
+	p.gap()
 }
 
 // soon is one line of the next business day.
-func (e *edition) soon(x coming) string {
+func (e *edition) soon(x coming) entry {
 	due := x.due.In(e.w.Config.Zone)
-	when := clockOf(due)
+	out := entry{mark: e.t("・", "- "), when: clockOf(due), what: x.title, sep: e.t("　", ": "), aside: x.word}
 	if calendar.DateOf(due) != e.next {
-		when = shortMoment(due, e.l)
+		out.when = shortMoment(due, e.l)
 	}
-	word := x.word
 	switch {
 	case len(x.missing) > 0:
-		word = e.t("まだそろっていません", "not there yet")
-	case word == "":
-		word = e.t("準備できています", "ready")
+		out.aside = e.t("まだそろっていません", "not there yet")
+	case x.word == "":
+		out.aside = e.t("準備できています", "ready")
 	}
 	const title = 38
-	s := e.t("・", "- ") + when + " "
-	if textWidth(x.title, true) <= title {
-		s += pad(x.title, title) + e.t("　", "  ") + word
-	} else {
-		s += x.title + e.t("　", "  ") + word
+	if e.l != calendar.English && textWidth(x.title, true) <= title {
+		out.pad = title
 	}
-	if e.l == calendar.English {
-		s = "- " + when + " " + x.title + ": " + word
-	}
-	return s + "\n" + e.lacks(x)
+	return e.lacking(out, x)
 }
 
-// lacks lists what a coming occurrence lacks.
-func (e *edition) lacks(x coming) string {
-	var b strings.Builder
+// lacking adds what a coming occurrence lacks.
+func (e *edition) lacking(out entry, x coming) entry {
+	out.hang = e.t("　　", "    ")
 	for i, r := range x.missing {
 		if i == 3 {
-			b.WriteString(e.t(fmt.Sprintf("　　ほか%d件\n", len(x.missing)-i), fmt.Sprintf("    and %d more\n", len(x.missing)-i)))
+			out.under = append(out.under, e.t(fmt.Sprintf("ほか%d件", len(x.missing)-i), fmt.Sprintf("and %d more", len(x.missing)-i)))
 			break
 		}
-		b.WriteString(e.t("　　", "    ") + clean(r.Text) + "\n")
+		out.under = append(out.under, clean(r.Text))
 	}
-	return b.String()
+	return out
 }
 
 // month is what went out this month, so that a quiet day still says that the office runs.
@@ -726,18 +703,18 @@ func (e *edition) month() (string, error) {
 		verbJA, verbEN = "試しに書き出し", "written as a trial"
 	}
 	if onDay == n {
-		return e.t(fmt.Sprintf("今月ここまで：%sを予定日どおりに%s\n", ja, verbJA), fmt.Sprintf("This month so far: %s, all %s on their day\n", en, verbEN)), nil
+		return e.t(fmt.Sprintf("今月ここまで：%sを予定日どおりに%s", ja, verbJA), fmt.Sprintf("This month so far: %s, all %s on their day", en, verbEN)), nil
 	}
-	return e.t(fmt.Sprintf("今月ここまで：%sを%s（うち%d通は予定日のあと）\n", ja, verbJA, n-onDay),
-		fmt.Sprintf("This month so far: %s %s (%d after their day)\n", en, verbEN, n-onDay)), nil
+	return e.t(fmt.Sprintf("今月ここまで：%sを%s（うち%d通は予定日のあと）", ja, verbJA, n-onDay),
+		fmt.Sprintf("This month so far: %s %s (%d after their day)", en, verbEN, n-onDay)), nil
 }
 
 // foot says whether the rules changed, which summary came before, and the chain's head: a record that was changed
 // afterwards no longer leads to it.
-func (e *edition) foot(reader *config.Person, since time.Time) string {
+func (e *edition) foot(reader *config.Person, since time.Time) foot {
 	changed := e.t("予定の変更：なし", "Changes to the rules: none")
 	previous := e.t("前回：なし（はじめてのまとめです）", "last summary: none, this is the first")
-	head := ""
+	check := ""
 	first := len(e.history) == 0
 	e.try("the changes to the rules", "予定の変更", func() error {
 		if e.w.Ledger == nil || first {
@@ -770,15 +747,18 @@ func (e *edition) foot(reader *config.Person, since time.Time) string {
 		}
 		_, h, _, err := e.w.Ledger.Head()
 		if len(h) >= 16 {
-			head = "\n" + e.t("記録の照合値 ", "Check value of the record ") + h[0:4] + "-" + h[4:8] + "-" + h[8:12] + "-" + h[12:16]
+			check = e.t("記録の照合値 ", "Check value of the record ") + h[0:4] + "-" + h[4:8] + "-" + h[8:12] + "-" + h[12:16]
 		}
 		return err
 	})
-	line := changed + e.t("　", "; ") + previous
-	if textWidth(line, true) > columns {
-		line = changed + "\n" + previous
+	lines := foot{changed + e.t("　", "; ") + previous}
+	if textWidth(lines[0], true) > columns {
+		lines = foot{changed, previous}
 	}
-	return "--\n" + line + head + "\n"
+	if check != "" {
+		lines = append(lines, check)
+	}
+	return lines
 }
 
 // changes names the jobs whose rule changed, came or went since then.

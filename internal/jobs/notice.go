@@ -73,19 +73,21 @@ func noticeKey(what, id, digest, person string) string {
 // noticeOf words one notice. What can't be worded is told all the same, by its number: a notice that is lost because
 // of one odd value would be a silent end.
 func noticeOf(c *config.Config, v *ledger.View, m matter, p *config.Person, key string, now time.Time) (ledger.NewMessage, error) {
-	subject, text, err := wordsOf(c, v, m, p, now)
+	subject, words, err := wordsOf(c, v, m, p, now)
 	if err != nil {
 		subject = calendar.Text{JA: fmt.Sprintf("【要確認】%s（番号 %s）", m.word(c.Language), m.number()), EN: fmt.Sprintf("[please check] %s (number %s)", m.word(c.Language), m.number())}.In(c.Language)
-		text = calendar.Text{
-			JA: fmt.Sprintf("%s\n\n番号 %s の状態は「%s」です。\n内容を文にできませんでしたので、記録でご確認ください。\n\n　　bod show %s\n", colleague(p, c.Language), m.number(), m.word(c.Language), m.number()),
-			EN: fmt.Sprintf("%s,\n\nnumber %s: %s.\nIt could not be put into words; please look it up in the record.\n\n    bod show %s\n", colleague(p, c.Language), m.number(), m.word(c.Language), m.number()),
-		}.In(c.Language)
+		words = newPage(c.Language, toneNeeds)
+		words.greet(colleague(p, c.Language))
+		words.say(calendar.Text{JA: fmt.Sprintf("番号 %s の状態は「%s」です。\n内容を文にできませんでしたので、記録でご確認ください。", m.number(), m.word(c.Language)),
+			EN: fmt.Sprintf("number %s is %q.\nIt could not be put into words; please look it up in the record.", m.number(), m.word(c.Language))}.In(c.Language))
+		words.gap()
+		words.add(commands{{"", "bod show " + m.number()}})
 	}
-	return notice(c, now, []*config.Person{p}, key, p.ID, subject, text)
+	return notice(c, now, []*config.Person{p}, key, p.ID, subject, words)
 }
 
 // wordsOf words a notice; a panic is an error of this one.
-func wordsOf(c *config.Config, v *ledger.View, m matter, p *config.Person, now time.Time) (subject, text string, err error) {
+func wordsOf(c *config.Config, v *ledger.View, m matter, p *config.Person, now time.Time) (subject string, words *page, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("an error inside bod (panic): %v", r)
@@ -94,12 +96,12 @@ func wordsOf(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	if m.what == whatConfirm {
 		return request(c, v, m, p, now)
 	}
-	subject, text = tell(c, m, p, now)
-	return subject, text, nil
+	subject, words = tell(c, m, p, now)
+	return subject, words, nil
 }
 
 // notice renders a mail of bod's own.
-func notice(c *config.Config, now time.Time, to []*config.Person, key, part, subject, text string) (ledger.NewMessage, error) {
+func notice(c *config.Config, now time.Time, to []*config.Person, key, part, subject string, words *page) (ledger.NewMessage, error) {
 	env := &envelope{config: c}
 	var header []mailer.Address
 	var who []string
@@ -107,8 +109,7 @@ func notice(c *config.Config, now time.Time, to []*config.Person, key, part, sub
 		header = append(header, env.add("to", addressesOf(config.Addressee{Person: p})...)...)
 		who = append(who, withSan(p, c.Language))
 	}
-	l := letterTo(c, header, nil, clean(subject), text, c.Language != calendar.English)
-	l.From.Name = ownName(c)
+	l := ownLetter(c, header, clean(subject), words)
 	in, err := inputOf("row", key, []any{env.rs, subject})
 	if err != nil {
 		return ledger.NewMessage{}, err
@@ -130,7 +131,7 @@ func Alarm(c *config.Config, now time.Time, what, id string, subject, text calen
 		body = to + "\n\nお疲れさまです。\n" + body
 	}
 	key := "notice/" + keyPart(what) + "/" + keyPart(id) + "/" + hash([]byte(subject.In(l) + "\x00" + body))[:16]
-	m, err := notice(c, now, c.Admin, key, "admin", subject.In(l), cleanLines(body)+"\n")
+	m, err := notice(c, now, c.Admin, key, "admin", subject.In(l), pageOf(l, cleanLines(body)))
 	if err != nil {
 		return ledger.NewMessage{}, fmt.Errorf("couldn't word the alarm %s: %w", key, err)
 	}
@@ -151,34 +152,35 @@ func cleanLines(s string) string {
 	return strings.Join(lines, "\n")
 }
 
-// row is one 「項目：値」 of a mail, with the names filled to the same width.
-type row struct{ name, value string }
-
-// rows words them.
-func rows(rs []row, l calendar.Language) string {
-	wide := 0
-	for _, r := range rs {
-		wide = max(wide, textWidth(r.name, true))
+// pageOf makes a page of a text: lines that are set in stay lines of their own.
+func pageOf(l calendar.Language, text string) *page {
+	p := newPage(l, toneNeeds)
+	var run []string
+	set := false
+	flush := func() {
+		if len(run) > 0 {
+			p.say(strings.Join(run, "\n"))
+		}
+		run = nil
 	}
-	var b strings.Builder
-	for _, r := range rs {
-		if r.value == "" {
+	for line := range strings.SplitSeq(text, "\n") {
+		in := strings.HasPrefix(line, "　") || strings.HasPrefix(line, " ")
+		if line == "" || in != set {
+			flush()
+		}
+		if line == "" {
+			p.gap()
 			continue
 		}
-		var head string
-		if l == calendar.English {
-			head = "  " + r.name + ": " + strings.Repeat(" ", wide-textWidth(r.name, true))
-		} else {
-			head = "　" + pad(r.name, wide) + "："
-		}
-		b.WriteString(head + strings.ReplaceAll(r.value, "\n", "\n"+blank(head)) + "\n")
+		run, set = append(run, line), in
 	}
-	return b.String()
+	flush()
+	return p
 }
 
 // tell words a notice about what is held, late, failed, missed or unknown, what waits, and what pauses everything. It
 // says no day by today's name: the same matter is worded the same however late it is read.
-func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject, text string) {
+func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject string, words *page) {
 	l := c.Language
 	at := func(t time.Time) string { return moment(t.In(c.Zone), l) }
 	title := m.title
@@ -186,35 +188,33 @@ func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject,
 		title = ""
 	}
 	subject = m.subject(title, l)
-	var b strings.Builder
-	b.WriteString(colleague(p, l))
-	if l == calendar.English {
-		b.WriteString(",\n\n")
-	} else {
-		b.WriteString("\n\n")
-	}
-	b.WriteString(m.opening(l, at) + "\n\n")
-	if s := m.details(c, at, now); s != "" {
-		b.WriteString(s + "\n")
+	words = newPage(l, toneNeeds)
+	words.greet(colleague(p, l))
+	words.pre = m.opening(l, at)
+	words.add(para{words: words.pre, look: "lead"})
+	words.gap()
+	if rs := m.details(c, at, now); len(rs) > 0 {
+		words.add(rs)
+		words.gap()
 	}
 	todo := m.todo(l)
-	switch {
-	case len(todo) == 1:
-		b.WriteString(stop(capital(todo[0], l), l) + "\n")
-	case len(todo) > 1:
-		for _, s := range todo {
-			b.WriteString(calendar.Text{JA: "・", EN: "- "}.In(l) + stop(capital(s, l), l) + "\n")
+	for _, s := range todo {
+		if s = stop(capital(s, l), l); len(todo) == 1 {
+			words.say(s)
+		} else {
+			words.add(entry{mark: calendar.Text{JA: "・", EN: "- "}.In(l), what: s})
 		}
 	}
 	if m.what != whatUnknown {
 		if s := m.byItself(now, l); s != "" {
-			b.WriteString(s + "\n")
+			words.say(s)
 		}
 	}
-	if cmds := m.commands(c, p); cmds != "" {
-		b.WriteString("\n" + cmds)
+	if cmds := m.commands(c, p); len(cmds) > 0 {
+		words.gap()
+		words.add(cmds)
 	}
-	return subject, b.String()
+	return subject, words
 }
 
 // capital begins an English sentence.
@@ -320,13 +320,13 @@ func (m matter) tried(at func(time.Time) string) string {
 }
 
 // details are what a person needs to see: what, why, to whom, until when.
-func (m matter) details(c *config.Config, at func(time.Time) string, now time.Time) string {
+func (m matter) details(c *config.Config, at func(time.Time) string, now time.Time) facts {
 	l := c.Language
 	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
-	var rs []row
+	var rs facts
 	if m.what == whatPaused {
 		rs = append(rs, row{t("理由", "Why"), strings.Join(m.seen(l), "\n")}, row{t("いつから", "Since"), at(m.flag.Since)})
-		return rows(rs, l)
+		return rs
 	}
 	if !m.summary {
 		rs = append(rs, row{t("内容", "What"), m.title})
@@ -364,7 +364,7 @@ func (m matter) details(c *config.Config, at func(time.Time) string, now time.Ti
 	if n := m.number(); n != "" {
 		rs = append(rs, row{t("番号", "Number"), n})
 	}
-	return rows(rs, l)
+	return rs
 }
 
 // few joins a list one a line, and counts what is beyond the fifth.
@@ -377,30 +377,30 @@ func few(s []string, l calendar.Language) string {
 }
 
 // commands are what the reader can type, each with what it does.
-func (m matter) commands(c *config.Config, p *config.Person) string {
+func (m matter) commands(c *config.Config, p *config.Person) commands {
 	l := c.Language
 	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
 	why := t("理由", "why")
 	id := m.number()
 	by := " --by " + p.ID
-	var cs []row
+	var cs commands
 	switch m.what {
 	case whatCheck, whatLate, whatPerson, whatRestored:
-		cs = []row{
+		cs = commands{
 			{t("このまま送る", "Send it as it is"), "bod release " + id + " \"" + why + "\"" + by},
 			{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by}}
 	case whatGone:
-		cs = []row{{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by}}
+		cs = commands{{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by}}
 	case whatFailed:
 		if m.summary {
-			return ""
+			return nil
 		}
-		cs = []row{
+		cs = commands{
 			{t("もう一度送る", "Try it again"), "bod retry " + id + " \"" + why + "\"" + by},
 			{t("別の方法で済んだ", "It was brought another way"), "bod by-hand " + id + " \"" + why + "\"" + by}}
 	case whatUnknown:
 		if m.summary {
-			return ""
+			return nil
 		}
 		for _, x := range m.messages {
 			cs = append(cs,
@@ -408,26 +408,22 @@ func (m matter) commands(c *config.Config, p *config.Person) string {
 				row{t("届いていない（送り直す）", "It did not (send it again)"), "bod resend " + x.Number + " \"" + why + "\"" + by})
 		}
 	case whatBroken:
-		cs = []row{{t("もう一度実行する", "Try it again"), "bod retry " + id + " \"" + why + "\"" + by}}
+		cs = commands{{t("もう一度実行する", "Try it again"), "bod retry " + id + " \"" + why + "\"" + by}}
 	case whatMissed:
-		cs = []row{{t("いまから行う", "Do it now"), "bod do " + shell(m.jobName()) + " --period " + shell(m.run.Period) + by}}
+		cs = commands{{t("いまから行う", "Do it now"), "bod do " + shell(m.jobName()) + " --period " + shell(m.run.Period) + by}}
 	case whatWaiting:
-		cs = []row{{t("今回は見送る", "Leave it out this time"), "bod skip " + shell(m.jobName()) + " --period " + shell(m.run.Period) + " \"" + why + "\"" + by}}
+		cs = commands{{t("今回は見送る", "Leave it out this time"), "bod skip " + shell(m.jobName()) + " --period " + shell(m.run.Period) + " \"" + why + "\"" + by}}
 	case whatPaused:
 		switch m.flag.Name {
 		case "session":
-			cs = []row{{t("いま試す", "Try it now"), "bod retry --session" + by}}
+			cs = commands{{t("いま試す", "Try it now"), "bod retry --session" + by}}
 		case "clock":
-			cs = []row{{t("このまま進める", "Go on as it is"), "bod retry --clock \"" + why + "\"" + by}}
+			cs = commands{{t("このまま進める", "Go on as it is"), "bod retry --clock \"" + why + "\"" + by}}
 		case "restored":
-			cs = []row{{t("再開する", "Go on"), "bod retry --restored \"" + why + "\"" + by}}
+			cs = commands{{t("再開する", "Go on"), "bod retry --restored \"" + why + "\"" + by}}
 		}
 	}
-	var b strings.Builder
-	for _, r := range cs {
-		b.WriteString(t("　"+r.name+"：\n　　", "  "+r.name+":\n    ") + r.value + "\n")
-	}
-	return b.String()
+	return cs
 }
 
 // jobName is the job's name as the commands take it.

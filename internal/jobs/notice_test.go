@@ -135,6 +135,9 @@ func TestNotices(t *testing.T) {
 					}
 				}
 				golden(t, fmt.Sprintf("notice-%s-%s", tt.name, l), strings.Join(got, "\n=====\n"))
+				if slices.Contains([]string{"confirm", "check", "unknown"}, tt.name) {
+					goldenHTML(t, fmt.Sprintf("notice-%s-%s", tt.name, l), d.lastHTML)
+				}
 				// The world moves on by a day, and nothing is told twice.
 				if again := d.notices(tt.at.Add(26 * time.Hour)); len(again) != 0 {
 					t.Errorf("told again a day later:\n%s", strings.Join(again, "\n=====\n"))
@@ -237,6 +240,8 @@ func TestAlarm(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, "alarm-"+string(l), "件名："+m.Subject+"\n\n"+s.text)
+		holdHTML(t, l, s.text, htmlPart(t, m.Body))
+		goldenHTML(t, "alarm-"+string(l), htmlPart(t, m.Body))
 		again, err := Alarm(d.c, d.now.Add(time.Hour), "rules", "abc123", calendar.Text{JA: "予定の変更を取り込めませんでした（直すところ1か所）", EN: "The change of the rules was not taken in (1 problem)"},
 			calendar.Text{JA: "別の間違い", EN: "another"})
 		if err != nil || again.Key == m.Key || !strings.HasPrefix(again.Key, "notice/rules/abc123/") {
@@ -254,6 +259,7 @@ func TestSummaryInEnglish(t *testing.T) {
 	d.remove("invoices/2026-11/minato-0044.pdf")
 	d.run("hosting-minato", "2026-11", tokyo(2026, 11, 24, 16, 0))
 	golden(t, "summary-waiting-en", d.summaryAt(tokyo(2026, 11, 24, 17, 0))["sato"])
+	goldenHTML(t, "summary-waiting-en", d.summaryHTML("sato"))
 	d.deliver(tokyo(2026, 11, 24, 17, 0), mailer.Sent, "250 ok")
 	d.run("orders", "2026-11-25", tokyo(2026, 11, 25, 9, 30))
 	d.deliver(tokyo(2026, 11, 25, 10, 0), mailer.Sent, "250 ok")

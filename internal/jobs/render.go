@@ -130,8 +130,9 @@ func trial(c *config.Config, l mailer.Letter, rs []ledger.Recipient) mailer.Lett
 	l.Text = b.String() + l.Text
 	if l.HTML != "" {
 		// The banner goes to the beginning of the body, through the same door as the rest.
-		banner := bodyOf(htmlOf(b.String(), string(c.Language)))
-		l.HTML = strings.Replace(l.HTML, "<body>\n", "<body>\n"+banner, 1)
+		head, rest, _ := strings.Cut(l.HTML, "<body")
+		attributes, rest, _ := strings.Cut(rest, ">\n")
+		l.HTML = head + "<body" + attributes + ">\n" + bodyOf(htmlOf(b.String(), string(c.Language))) + rest
 	}
 	l.To, l.Cc = []mailer.Address{*c.Mail.TrialTo}, nil
 	return l
@@ -155,6 +156,14 @@ func letterTo(c *config.Config, to, cc []mailer.Address, subject, text string, j
 		From: c.Mail.From, ReplyTo: c.Mail.ReplyTo, To: to, Cc: cc,
 		Subject: subject, Text: wrap(text, ja), HTML: htmlOf(text, lang),
 	}
+}
+
+// ownLetter is a mail of bod's own.
+func ownLetter(c *config.Config, to []mailer.Address, subject string, p *page) mailer.Letter {
+	l := letterTo(c, to, nil, subject, p.text(), p.l != calendar.English)
+	l.From.Name = ownName(c)
+	l.HTML = p.html(subject)
+	return l
 }
 
 // envelope collects recipients, each address once, in the first role that it has.

@@ -20,7 +20,7 @@ import (
 
 // request words the asking for a confirmation: what goes out, what deserves a look, what was looked at already, and
 // the one command. It is made of the sealed bytes, so what a person reads is what will be sent.
-func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now time.Time) (subject, text string, err error) {
+func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now time.Time) (subject string, words *page, err error) {
 	l := c.Language
 	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
 	at := func(x time.Time) string { return moment(x.In(c.Zone), l) }
@@ -28,11 +28,11 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	for _, x := range m.messages {
 		body, err := v.Body(x.ID)
 		if err != nil {
-			return "", "", fmt.Errorf("couldn't read the message %s: %w", x.Number, err)
+			return "", nil, fmt.Errorf("couldn't read the message %s: %w", x.Number, err)
 		}
 		s, err := showMessage(body)
 		if err != nil {
-			return "", "", fmt.Errorf("couldn't read the message %s: %w", x.Number, err)
+			return "", nil, fmt.Errorf("couldn't read the message %s: %w", x.Number, err)
 		}
 		s.message = x
 		shown = append(shown, s)
@@ -57,10 +57,12 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	if len(earlier) == 0 {
 		look = append(look, t("はじめての送付です。宛先と添付の中身をご覧ください", "It goes out for the first time. Please see the addresses and what is attached"))
 	}
-	var b strings.Builder
-	b.WriteString(colleague(p, l) + t("\n\nお疲れさまです。\n下記を送る前の確認をお願いいたします。", ",\n\nplease have a look at the following before it is sent.\n"))
-	b.WriteString(quorum(c, m, l) + "\n\n")
-	rs := []row{
+	words = newPage(l, toneNeeds)
+	words.greet(colleague(p, l))
+	words.pre = t("お疲れさまです。\n下記を送る前の確認をお願いいたします。", "please have a look at the following before it is sent.\n") + quorum(c, m, l)
+	words.add(para{words: words.pre})
+	words.gap()
+	rs := facts{
 		{t("内容", "What"), m.title},
 		{t("送付予定", "Goes out"), at(m.run.Due)},
 		{t("通数合計", "Messages"), count + total},
@@ -68,36 +70,44 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	if len(earlier) > 0 {
 		rs = append(rs, row{t("前回", "Last time"), lastTime(c, earlier)})
 	}
-	b.WriteString(rows(rs, l) + "\n")
+	words.add(rs)
+	words.gap()
 	if len(look) > 0 {
-		b.WriteString(t(fmt.Sprintf("【見ていただきたいところ】%dか所\n", len(look)), fmt.Sprintf("[Please look at] %s\n", plural(len(look), "point", "points"))))
+		words.add(head{"", t(fmt.Sprintf("【見ていただきたいところ】%dか所", len(look)), fmt.Sprintf("[Please look at] %s", plural(len(look), "point", "points"))), toneNeeds})
 		for i, s := range look {
-			b.WriteString(fmt.Sprintf("%d. %s\n", i+1, strings.ReplaceAll(s, "\n", t("\n　 ", "\n   "))))
+			first, under, _ := strings.Cut(s, "\n")
+			x := entry{mark: fmt.Sprintf("%d. ", i+1), what: first, hang: t("　 ", "   ")}
+			if under != "" {
+				x.under = strings.Split(under, "\n")
+			}
+			words.add(x)
 		}
-		b.WriteString("\n")
+		words.gap()
 	}
 	if len(well) > 0 {
-		b.WriteString(t("【確認済みのところ】（見直しは不要です）\n", "[Looked at already] (no need to look again)\n"))
+		words.add(head{"", t("【確認済みのところ】（見直しは不要です）", "[Looked at already] (no need to look again)"), toneWell})
 		for _, s := range well {
-			b.WriteString(t("・", "- ") + s + "\n")
+			words.add(entry{mark: t("・", "- "), what: s})
 		}
-		b.WriteString("\n")
+		words.gap()
 	}
-	b.WriteString(contents(shown, l))
-	b.WriteString(t("確認できたら、次のとおりお願いします。\n", "If all is right, please confirm with this line.\n"))
+	contents(words, shown)
+	words.say(t("確認できたら、次のとおりお願いします。", "If all is right, please confirm with this line."))
 	if ahead {
-		b.WriteString(t("（この1行で確認したことになり、送る予定の時刻に送られます）\n", "It goes out at its time then.\n"))
+		words.say(t("（この1行で確認したことになり、送る予定の時刻に送られます）", "It goes out at its time then."))
 	} else {
-		b.WriteString(t("（予定の時刻を過ぎていますので、確認がそろうと送られます）\n", "Its time has passed, so it goes out as soon as it is confirmed.\n"))
+		words.say(t("（予定の時刻を過ぎていますので、確認がそろうと送られます）", "Its time has passed, so it goes out as soon as it is confirmed."))
 	}
-	b.WriteString("  bod confirm " + m.run.Number + " --set " + shownSet(m.messages) + " --by " + p.ID + "\n\n")
+	words.add(commands{{"", "bod confirm " + m.run.Number + " --set " + shownSet(m.messages) + " --by " + p.ID}})
+	words.gap()
 	if ahead {
-		b.WriteString(t(fmt.Sprintf("%sまでに確認がない場合は、\n送らずにお待ちします。\n", at(m.run.Due)), fmt.Sprintf("If there is no word by %s,\nit is not sent and goes on waiting.\n", at(m.run.Due))))
+		words.say(t(fmt.Sprintf("%sまでに確認がない場合は、\n送らずにお待ちします。", at(m.run.Due)), fmt.Sprintf("If there is no word by %s,\nit is not sent and goes on waiting.", at(m.run.Due))))
 	} else {
-		b.WriteString(t("確認があるまで、送らずにお待ちします。\n", "Until then it is not sent.\n"))
+		words.say(t("確認があるまで、送らずにお待ちします。", "Until then it is not sent."))
 	}
-	b.WriteString("\n" + names(m.owners, func(p *config.Person, _ calendar.Language) string { s, _ := honored(p.Name); return s }, l) + "\n")
-	return subject, b.String(), nil
+	words.gap()
+	words.say(names(m.owners, func(p *config.Person, _ calendar.Language) string { s, _ := honored(p.Name); return s }, l))
+	return subject, words, nil
 }
 
 // quorum says who confirms and how often: 確認は1回（田中部長）です.
@@ -247,41 +257,36 @@ const (
 )
 
 // contents shows what would go out.
-func contents(shown []shownMessage, l calendar.Language) string {
-	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
-	var b strings.Builder
-	b.WriteString(t("【送る内容】\n", "[What goes out]\n"))
+func contents(p *page, shown []shownMessage) {
+	p.add(head{"", p.t("【送る内容】", "[What goes out]"), tonePlain})
 	for i, s := range shown {
 		if i == listAtMost {
-			b.WriteString(t(fmt.Sprintf("ほか%d通\n", len(shown)-i), fmt.Sprintf("and %d more\n", len(shown)-i)))
+			p.say(p.t(fmt.Sprintf("ほか%d通", len(shown)-i), fmt.Sprintf("and %d more", len(shown)-i)))
 			break
 		}
 		if len(shown) > 1 {
-			b.WriteString(fmt.Sprintf("%d. %s\n", i+1, s.message.Addressee))
+			p.say(fmt.Sprintf("%d. %s", i+1, s.message.Addressee))
 		}
-		b.WriteString(rows([]row{
-			{t("宛先", "To"), strings.Join(s.to, "\n")},
-			{t("写し", "Cc"), strings.Join(s.cc, "\n")},
-			{t("件名", "Subject"), s.message.Subject},
-			{t("添付", "Attached"), strings.Join(s.attached(l), "\n")},
-		}, l))
+		p.add(facts{
+			{p.t("宛先", "To"), strings.Join(s.to, "\n")},
+			{p.t("写し", "Cc"), strings.Join(s.cc, "\n")},
+			{p.t("件名", "Subject"), s.message.Subject},
+			{p.t("添付", "Attached"), strings.Join(s.attached(p.l), "\n")},
+		})
 	}
+	p.gap()
 	if len(shown) > 1 {
-		b.WriteString(t("\n1通目の文面です。\n", "\nThe text of the first:\n"))
-	} else {
-		b.WriteString("\n")
+		p.say(p.t("1通目の文面です。", "The text of the first:"))
 	}
 	lines := strings.Split(strings.TrimRight(shown[0].text, "\n"), "\n")
-	rest := len(lines) - linesAtMost
-	if rest > 0 {
+	letter := quoted{begins: p.t("----- ここから -----", "----- begins -----"), ends: p.t("----- ここまで -----", "----- ends -----")}
+	if rest := len(lines) - linesAtMost; rest > 0 {
 		lines = lines[:linesAtMost]
+		letter.rest = p.t(fmt.Sprintf("（このあと%d行）", rest), fmt.Sprintf("(%d more lines)", rest))
 	}
-	b.WriteString(t("----- ここから -----\n", "----- begins -----\n") + strings.Join(lines, "\n") + "\n")
-	if rest > 0 {
-		b.WriteString(t(fmt.Sprintf("（このあと%d行）\n", rest), fmt.Sprintf("(%d more lines)\n", rest)))
-	}
-	b.WriteString(t("----- ここまで -----\n\n", "----- ends -----\n\n"))
-	return b.String()
+	letter.words = strings.Join(lines, "\n")
+	p.add(letter)
+	p.gap()
 }
 
 // shownMessage is a sealed message as a person reads it.

@@ -23,7 +23,7 @@ func TestOneItemThatCantBeWordedLosesNeitherSummaryNorNotice(t *testing.T) {
 	d := newDesk(t, realMail+monthJobs, monthFiles(), tokyo(2026, 11, 24, 8, 0))
 	w := d.world("summary", "2026-11-24", tokyo(2026, 11, 24, 17, 0))
 	e := &edition{w: w, l: calendar.Japanese}
-	got := e.item(3, brokenMatter(), func() (int, bool) { return 0, false })
+	got := e.item(3, brokenMatter(), func() (int, bool) { return 0, false }).text(e.l)
 	if !strings.HasPrefix(got, "3. 番号 2611-0044") {
 		t.Errorf("the item is %q", got)
 	}
@@ -36,9 +36,9 @@ func TestOneItemThatCantBeWordedLosesNeitherSummaryNorNotice(t *testing.T) {
 	})
 	e = &edition{w: w, l: calendar.Japanese, records: map[int64]summaryRecord{}, readers: []*config.Person{d.c.People["sato"]}}
 	e.try("the days ahead", "これからの予定", func() error { panic("a kind of a later version") })
-	_, text := e.words(d.c.People["sato"])
-	if !strings.Contains(text, "このまとめに入っていません：これからの予定") {
-		t.Errorf("what is missing is not said:\n%s", text)
+	_, words := e.words(d.c.People["sato"])
+	if !strings.Contains(words.text(), "このまとめに入っていません：これからの予定") {
+		t.Errorf("what is missing is not said:\n%s", words.text())
 	}
 }
 

@@ -275,10 +275,9 @@ func (e *edition) earliest() time.Time {
 // draft words one reader's copy.
 func (e *edition) draft(reader *config.Person) (Draft, error) {
 	c := e.w.Config
-	subject, text := e.words(reader)
+	subject, p := e.words(reader)
 	to := addressesOf(config.Addressee{Person: reader})
-	l := letterTo(c, to, nil, subject, text, e.l != calendar.English)
-	l.From.Name = ownName(c)
+	l := ownLetter(c, to, subject, p)
 	env := &envelope{config: c}
 	env.add("to", to...)
 	var inputs []ledger.Input

@@ -110,6 +110,7 @@ func TestSummaryOfFourDays(t *testing.T) {
 	d.deliver(tokyo(2026, 11, 25, 10, 0), mailer.Sent, "250 ok")
 	held := d.summaryAt(tokyo(2026, 11, 25, 17, 0))
 	golden(t, "summary-held-ja", held["sato"])
+	goldenHTML(t, "summary-held-ja", d.summaryHTML("sato"))
 	d.deliver(tokyo(2026, 11, 25, 17, 0), mailer.Sent, "250 ok")
 
 	// Thursday: nobody had the time yet.
@@ -117,6 +118,7 @@ func TestSummaryOfFourDays(t *testing.T) {
 	d.deliver(tokyo(2026, 11, 26, 9, 30), mailer.Sent, "250 ok")
 	second := d.summaryAt(tokyo(2026, 11, 26, 17, 0))
 	golden(t, "summary-second-day-ja", second["tanaka"])
+	goldenHTML(t, "summary-second-day-ja", d.summaryHTML("tanaka"))
 	if strings.Count(second["sato"], "受注一覧") != 0 || !strings.Contains(second["sato"], "（2日目）") {
 		t.Errorf("the second day tells the whole matter again:\n%s", second["sato"])
 	}
@@ -153,6 +155,7 @@ func TestSummaryOfFourDays(t *testing.T) {
 	d.deliver(tokyo(2026, 11, 30, 16, 0), mailer.Sent, "250 ok")
 	monday := d.summaryAt(tokyo(2026, 11, 30, 17, 0))
 	golden(t, "summary-quiet-ja", monday["sato"])
+	goldenHTML(t, "summary-quiet-ja", d.summaryHTML("sato"))
 	if !strings.Contains(monday["sato"], "対応していただくことはありません。") {
 		t.Error("a quiet day is not said to be one")
 	}
