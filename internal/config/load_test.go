@@ -199,7 +199,7 @@ letter = "a.txt"
 
 // The office's editors save as they like; what they mean is the same.
 func TestEncodings(t *testing.T) {
-	text := inOffice(small + "[job.a]\nkind = \"send\"\ntitle = \"請求書\"\nwhen = \"毎営業日 9:30\"\nto = \"acme\"\nletter = \"a.txt\"\n")
+	text := inOffice(small + "[job.a]\nkind = \"send\"\ntitle = \"請求書\"\nwhen = \"毎営業日 9:30\"\nto = [\"acme\"] # 宛先\nletter = \"a.txt\" # 手紙\nlate_until = \"2 days\" # remark\n")
 	sjis, err := japanese.ShiftJIS.NewEncoder().String(text)
 	if err != nil {
 		t.Fatal(err)

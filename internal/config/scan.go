@@ -185,9 +185,10 @@ func (s *scanner) comment() {
 	s.toLineEnd()
 }
 
+// toLineEnd stops before a carriage return too: kept in a statement's text without
+// its line feed, it is a control character to the parser.
 func (s *scanner) toLineEnd() {
-	s.rest()
-	s.pos = s.eol
+	s.pos += len(s.rest())
 }
 
 // rest is what is left of the line, without its end.
