@@ -23,37 +23,76 @@ const (
 	leadMinutes
 )
 
-// ParseLead reads a lead; dir words ("before", "前") may be left out.
+// ParseLead reads a lead; the words for its way ("before", "後") may be left out
+// and are not looked at.
 func ParseLead(s string) (Lead, *Problem) {
-	l, ok := readLead(fold(s))
+	l, _, p := parseLead(s)
+	return l, p
+}
+
+// ParseLeadBefore reads a lead that is counted back. One that says "after" would
+// be counted the other way without a word, so it is a problem.
+func ParseLeadBefore(s string) (Lead, *Problem) { return parseLeadOf(s, back) }
+
+// ParseLeadAfter reads a lead that is counted on.
+func ParseLeadAfter(s string) (Lead, *Problem) { return parseLeadOf(s, on) }
+
+// leadWay is the way in which a lead says that it is counted.
+type leadWay uint8
+
+const (
+	unsaid leadWay = iota
+	back
+	on
+)
+
+func parseLeadOf(s string, want leadWay) (Lead, *Problem) {
+	l, way, p := parseLead(s)
+	if p != nil || way == unsaid || way == want {
+		return l, p
+	}
+	if want == back {
+		return Lead{}, problem("", Text{"「" + quote(s) + "」は後ろへ数える書き方ですが、ここでは前へ数えます", fmt.Sprintf("%q counts on, but here it is counted back", quote(s))},
+			Text{"「" + l.Sentence(Japanese) + "前」のように書いてください", fmt.Sprintf("write it like %q", l.Sentence(English)+" before")})
+	}
+	return Lead{}, problem("", Text{"「" + quote(s) + "」は前へ数える書き方ですが、ここでは後ろへ数えます", fmt.Sprintf("%q counts back, but here it is counted on", quote(s))},
+		Text{"「" + l.Sentence(Japanese) + "」のように書いてください", fmt.Sprintf("write it like %q", l.Sentence(English))})
+}
+
+func parseLead(s string) (Lead, leadWay, *Problem) {
+	l, way, ok := readLead(fold(s))
 	if !ok {
-		return Lead{}, problem("", Text{"「" + quote(s) + "」は長さとして読めません", fmt.Sprintf("%q is no length of time", quote(s))},
+		return Lead{}, unsaid, problem("", Text{"「" + quote(s) + "」は長さとして読めません", fmt.Sprintf("%q is no length of time", quote(s))},
 			Text{"「1営業日前」「3日」「2時間前」「30分前」のように書いてください", `write it as "1 business day before", "3 days", "2 hours before" or "30 minutes before"`})
 	}
 	if most := [...]int{3660, 2500, 520, 24 * 366, 60 * 24 * 31}[l.unit]; l.n > most {
-		return Lead{}, problem("", Text{"「" + quote(s) + "」は長すぎます", fmt.Sprintf("%q is too long", quote(s))},
+		return Lead{}, unsaid, problem("", Text{"「" + quote(s) + "」は長すぎます", fmt.Sprintf("%q is too long", quote(s))},
 			Text{"10年より短くし、長いものは日数で書いてください", "keep it under ten years, and write long ones in days"})
 	}
-	return l, nil
+	return l, way, nil
 }
 
-func readLead(s string) (l Lead, ok bool) {
+func readLead(s string) (l Lead, way leadWay, ok bool) {
 	p := scanner{s: s}
 	switch {
-	case p.eat("前営業日", "翌営業日"):
-		l = Lead{1, leadBusinessDays}
-	case p.eat("前日", "翌日"):
-		l = Lead{1, leadDays}
+	case p.eat("前営業日"):
+		l, way = Lead{1, leadBusinessDays}, back
+	case p.eat("翌営業日"):
+		l, way = Lead{1, leadBusinessDays}, on
+	case p.eat("前日"):
+		l, way = Lead{1, leadDays}, back
+	case p.eat("翌日"):
+		l, way = Lead{1, leadDays}, on
 	case p.word("the business day", "the day"):
 		l = Lead{1, leadDays}
 		if p.s[:p.i] != "the day " && p.s[:p.i] != "the day" {
 			l.unit = leadBusinessDays
 		}
-		p.word("before", "after")
+		way = p.way()
 	default:
 		if l.n, ok = p.number(); !ok {
 			if !p.word("a", "an", "one") {
-				return Lead{}, false
+				return Lead{}, unsaid, false
 			}
 			l.n = 1
 		}
@@ -70,15 +109,24 @@ func readLead(s string) (l Lead, ok bool) {
 		case p.eat("分間", "分") || p.word("minutes", "minute", "min"):
 			l.unit = leadMinutes
 		default:
-			return Lead{}, false
+			return Lead{}, unsaid, false
 		}
 		p.skip(" ")
-		if !p.eat("前", "後", "以内") {
-			p.word("before", "after", "earlier", "later")
-		}
+		way = p.way()
 	}
 	p.skip(" ")
-	return l, p.end()
+	return l, way, p.end()
+}
+
+func (p *scanner) way() leadWay {
+	switch {
+	case p.eat("前") || p.word("before", "earlier"):
+		return back
+	case p.eat("後") || p.word("after", "later"):
+		return on
+	}
+	p.eat("以内")
+	return unsaid
 }
 
 // Before counts the lead back from t: days and business days keep the time of day.

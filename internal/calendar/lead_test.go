@@ -36,6 +36,19 @@ func TestLead(t *testing.T) {
 			t.Errorf("%q was read as %q", s, l.Sentence(English))
 		}
 	}
+	// Counted the other way than it says, a duty would be prepared on the wrong day.
+	for s, way := range map[string]leadWay{
+		"1営業日前": back, "前日": back, "前営業日": back, "2 days before": back, "1 hour earlier": back, "the business day before": back,
+		"1営業日後": on, "翌日": on, "翌営業日": on, "2 days after": on, "1 hour later": on, "the day after": on,
+		"1営業日": unsaid, "2 days": unsaid, "3日以内": unsaid,
+	} {
+		if _, p := ParseLeadBefore(s); (p == nil) != (way != on) {
+			t.Errorf("%q counted back: %v", s, p)
+		}
+		if _, p := ParseLeadAfter(s); (p == nil) != (way != back) {
+			t.Errorf("%q counted on: %v", s, p)
+		}
+	}
 	l, _ := ParseLead("3 business days")
 	if got := l.After(time.Date(2026, 11, 20, 17, 30, 15, 5, tokyo), x); got != time.Date(2026, 11, 26, 17, 30, 15, 5, tokyo) {
 		t.Errorf("three business days on: %v", got)

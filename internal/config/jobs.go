@@ -162,7 +162,7 @@ func (l *loader) common(s *section, job *Job) {
 		job.Days = l.daysOf(s, v, false)
 	}
 	if e := s.get("prepare"); e != nil {
-		job.Prepare, _ = s.lead("prepare")
+		job.Prepare, _ = s.leadOf("prepare", calendar.ParseLeadBefore)
 	}
 	about := ""
 	if e := s.get("about"); e != nil {
@@ -179,10 +179,24 @@ func (l *loader) common(s *section, job *Job) {
 		}
 	}
 	var ok bool
-	if job.LateUntil, ok = s.lead("late_until"); !ok {
+	if job.LateUntil, ok = s.leadOf("late_until", calendar.ParseLeadAfter); !ok {
 		job.LateUntil, _ = calendar.ParseLead("3 days")
 	}
 	l.confirm(s, job)
+}
+
+// leadOf reads a span that is counted one way. "1営業日後" for prepare would else be
+// taken for the business day before, and nobody would be told.
+func (s *section) leadOf(key string, parse func(string) (calendar.Lead, *calendar.Problem)) (calendar.Lead, bool) {
+	lead, ok := s.lead(key)
+	if !ok {
+		return lead, false
+	}
+	if _, p := parse(s.str(key)); p != nil {
+		s.problem(s.get(key).val, p.What, p.Next)
+		return calendar.Lead{}, false
+	}
+	return lead, true
 }
 
 func (l *loader) about(s *section, job *Job, v string) {
