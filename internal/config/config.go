@@ -23,23 +23,28 @@ import (
 
 // Config is a checked jobs.toml. It is never changed after Load.
 type Config struct {
-	Path     string // absolute
-	Dir      string // the folder of the file: where relative paths begin
-	Digest   string // SHA-256 of the file's bytes, hex
-	Language calendar.Language
-	Zone     *time.Location
-	Admin    []*Person
-	Company  Company
-	Mail     Mail
-	People   map[string]*Person
-	Partners map[string]*Partner
-	Folders  map[string]string // [folders]: name → absolute path
-	State    string            // absolute folder of the ledger as the file says it; "" when it does not
-	Jobs     []*Job            // in the file's order; the reserved job summary last, when there is one
-	Days     *calendar.Days    // of [calendar]
-	Holidays *calendar.Holidays
+	Path         string   // absolute
+	Files        []string // every file that it was read from, absolute: jobs.toml, then admin.toml where there is one
+	Dir          string   // the folder of the file: where relative paths begin
+	Digest       string   // SHA-256 of the file's bytes, hex
+	Language     calendar.Language
+	Zone         *time.Location
+	Admin        []*Person
+	Company      Company
+	Mail         Mail
+	People       map[string]*Person
+	Partners     map[string]*Partner
+	Folders      map[string]string // [folders]: name → absolute path
+	State        string            // absolute folder of the ledger as the file says it; "" when it does not
+	Jobs         []*Job            // in the file's order; the reserved job summary last, when there is one
+	AdminPath    string            // admin.toml, absolute; "" for none
+	AlarmProgram string            // [programs] alarm: an absolute path, owner and rights checked when it was read; "" for none
+	Days         *calendar.Days    // of [calendar]
+	Holidays     *calendar.Holidays
 
 	jobs         map[string]*Job
+	mayWrite     []string        // may_write_to in lower case; nil: anybody
+	mounts       map[string]bool // folders that have to be mount points
 	inside       map[string]bool // addresses of [people], lower case
 	closed, open []calendar.Range
 	days         map[string]*calendar.Days // by country, as far as the jobs name them

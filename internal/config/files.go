@@ -78,6 +78,9 @@ func (c *Config) place(p string) (dir, prefix, rel string, err error) {
 		d, known := c.Folders[name]
 		if !known {
 			next := say("[folders] に %s = \"/場所\" を書いてください", "write %s = \"/place\" in [folders]", shownKey(name))
+			if c.AdminPath != "" {
+				next = say("名前を確かめてください。新しいフォルダーは管理者に頼んでください", "see whether the name is right; ask the administrator for a new folder")
+			}
 			return "", "", "", bad(say("フォルダー %s は [folders] にありません", "the folder %s is not in [folders]", name), next)
 		}
 		dir, prefix, rel = d, folderPrefix+name+"/", r
@@ -96,9 +99,9 @@ func (c *Config) place(p string) (dir, prefix, rel string, err error) {
 }
 
 // openRoot opens one of the folders that paths may lie in. A named folder that is
-// not there, or has nothing at all in it, is most likely a share that is not
-// mounted: an error, never an empty folder.
-func openRoot(dir, prefix string) (*os.Root, error) {
+// not there, has nothing at all in it, or is no mount point where it has to be one,
+// is a share that is not mounted: an error, never an empty folder.
+func (c *Config) openRoot(dir, prefix string) (*os.Root, error) {
 	r, err := os.OpenRoot(dir)
 	next := say("フォルダーがつながっているか（マウントされているか）を確かめてください", "see whether the folder is there and mounted")
 	if err != nil {
@@ -107,9 +110,14 @@ func openRoot(dir, prefix string) (*os.Root, error) {
 	if prefix == "" {
 		return r, nil
 	}
+	// It is opened before anything is asked of it: that makes an automounter mount it.
 	d, err := r.Open(".")
 	if err == nil {
 		_, err = d.ReadDir(1)
+		if c.mounts[strings.TrimSuffix(strings.TrimPrefix(prefix, folderPrefix), "/")] && !mountPoint(d, dir) {
+			err = errors.Join(r.Close(), d.Close())
+			return nil, &FileError{Path: dir, What: say("フォルダーに何もマウントされていません", "nothing is mounted on the folder"), Next: next, Err: err}
+		}
 		d.Close()
 	}
 	if err != nil {
@@ -117,6 +125,29 @@ func openRoot(dir, prefix string) (*os.Root, error) {
 		return nil, &FileError{Path: dir, What: say("フォルダーが空か、読めません", "the folder is empty or cannot be read"), Next: next, Err: err}
 	}
 	return r, nil
+}
+
+// mountPoint reports whether another file system begins at an open folder. A part of
+// the same disk that is bound there has the same device number and is not recognised.
+func mountPoint(d *os.File, dir string) bool {
+	here, err := d.Stat()
+	above, aboveErr := os.Stat(filepath.Join(dir, ".."))
+	if err != nil || aboveErr != nil {
+		return false
+	}
+	a, okA := here.Sys().(*syscall.Stat_t)
+	b, okB := above.Sys().(*syscall.Stat_t)
+	return okA && okB && (a.Dev != b.Dev || os.SameFile(here, above))
+}
+
+// CheckFolder reports whether a folder of [folders] is there, mounted where it has
+// to be, and not empty. Errors are *FileError.
+func (c *Config) CheckFolder(name string) error {
+	r, err := c.openRoot(c.Folders[name], folderPrefix+name+"/")
+	if err != nil {
+		return err
+	}
+	return r.Close()
 }
 
 // ReadFile reads a file below jobs.toml's folder or a named folder ("folder:name/…"), through os.Root, and nothing else.
@@ -158,7 +189,7 @@ func (c *Config) readFile(p string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	root, err := openRoot(dir, prefix)
+	root, err := c.openRoot(dir, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +317,7 @@ func (c *Config) glob(pattern string) ([]Match, error) {
 	if err := checkPattern(pattern, rel); err != nil {
 		return nil, err
 	}
-	root, err := openRoot(dir, prefix)
+	root, err := c.openRoot(dir, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -377,10 +408,11 @@ func (c *Config) CheckPath(p string) error {
 	return checkPattern(p, rel)
 }
 
-// adminPath is a path of the administrator's part: anywhere, from the file's folder when it does not begin with /.
-func (c *Config) adminPath(p string) string {
+// path is a path of the administrator's part, in whichever file it stands: anywhere,
+// from the file's own folder when it does not begin with /.
+func (l *loader) path(p string) string {
 	if filepath.IsAbs(p) {
 		return filepath.Clean(p)
 	}
-	return filepath.Join(c.Dir, p)
+	return filepath.Join(l.dir, p)
 }

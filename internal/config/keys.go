@@ -81,6 +81,7 @@ var ownKeys = []Key{
 	{"mail.oauth2", "client_id", "text", "", say("クライアント ID", "the client id"), `client_id = "bod"`, true},
 	{"mail.oauth2", "scopes", "list of texts", "", say("求める権限", "the scopes to ask for"), `scopes = ["mail.send"]`, false},
 	{"mail.oauth2", "secret_file", "file", "", say("クライアントシークレットだけを書いたファイル。なければ systemd の credential「smtp-oauth2-secret」", "a file that has nothing but the client secret; else systemd's credential smtp-oauth2-secret"), `secret_file = "/etc/bod/oauth2-secret"`, false},
+	{"mail.oauth2", "expires", "date", "", say("クライアントシークレットの期限。近づくと bod doctor が知らせます", "the last day of the client secret; bod doctor tells when it comes near"), `expires = "2027-03-31"`, false},
 
 	{"folders", anyName, "folder", "", say("フォルダーに付けた名前。添付ファイルを \"folder:名前/…\" で指せます", "a name for a folder; attachments can say \"folder:NAME/…\""), `share = "/mnt/share"`, false},
 
@@ -135,7 +136,8 @@ var ownKeys = []Key{
 // says them is refused: to ignore them would be a promise that is not kept.
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
-	"":         {"source", "web", "heartbeat", "program", "programs", "on_unknown"},
+	"":         {"source", "web", "heartbeat", "program", "on_unknown"},
+	"programs": {"proof"},
 	"job.NAME": {"source", "check", "each", "where", "key", "columns", "tell", "remind", "on_unknown"},
 }
 

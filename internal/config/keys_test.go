@@ -89,12 +89,17 @@ func world(t *testing.T, dir string) *strings.Replacer {
 	for name, text := range map[string]string{
 		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "syukujitsu.csv": string(days),
 		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
+		"etc/bod/programs/tell-alarm": "#!/bin/sh\n",
 	} {
 		path := filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		mode := os.FileMode(0o600)
+		if strings.HasPrefix(text, "#!") {
+			mode = 0o700
+		}
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -121,7 +126,7 @@ func TestEveryKeyIsReadAndItsExampleLoads(t *testing.T) {
 				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
-				l := read(path, testKinds, asked)
+				l := read(path, "", testKinds, asked)
 				for _, p := range l.f.problems("jobs.toml", l.at, calendar.English) {
 					if !p.Warning {
 						t.Errorf("%s\n%s", p, text)
@@ -149,7 +154,9 @@ func TestOnlyDocumentedKeysAreRead(t *testing.T) {
 
 func TestKeysAreComplete(t *testing.T) {
 	seen := make(map[string]bool)
-	for _, k := range Keys(testKinds) {
+	shared := AdminKeys()
+	shared = slices.DeleteFunc(shared, func(k Key) bool { return slices.Contains(ownKeys, k) || k.Table == "mail" || k.Name == anyName })
+	for _, k := range append(Keys(testKinds), shared...) {
 		id := k.Table + "." + k.Name
 		if seen[id] {
 			t.Errorf("%s is documented twice", id)

@@ -18,9 +18,12 @@ import (
 
 const summaryName = "summary"
 
-// loader is one Load at work.
+// loader is one Load at work, with one file.
 type loader struct {
 	c     *Config
+	name  string  // what people call the file
+	dir   string  // where its relative paths begin
+	above *loader // of the administrator's file, once it is known; nil for none
 	lang  calendar.Language
 	f     findings
 	at    *lines
@@ -72,20 +75,13 @@ type aboutResult struct {
 	problem *calendar.Problem
 }
 
-// Load reads the file. A nil Config means that at least one problem is no warning.
-func Load(path string, kinds []Kind) (*Config, []Problem) {
-	l := read(path, kinds, nil)
-	ps := l.f.problems(path, l.at, l.lang)
-	if l.f.errors > 0 {
-		return nil, ps
-	}
-	return l.c, ps
-}
+// Load reads a jobs.toml that stands alone. A nil Config means that at least one problem is no warning.
+func Load(path string, kinds []Kind) (*Config, []Problem) { return LoadWith(path, "", kinds) }
 
 // read does the work of Load; what is wrong is left in l.f in both languages.
-func read(path string, kinds []Kind, asked map[string]bool) *loader {
+func read(path, admin string, kinds []Kind, asked map[string]bool) *loader {
 	l := newLoader(kinds)
-	l.testOnlyAsked = asked
+	l.testOnlyAsked, l.name = asked, "jobs.toml"
 	b, err := readConfig(path)
 	if fe, ok := errors.AsType[*FileError](err); ok {
 		l.f.add(finding{off: noPlace, what: fe.What, next: fe.Next})
@@ -96,9 +92,10 @@ func read(path string, kinds []Kind, asked map[string]bool) *loader {
 		abs = path
 	}
 	sum := sha256.Sum256(b)
+	l.dir = filepath.Dir(abs)
 	l.c = &Config{
-		Path: abs, Dir: filepath.Dir(abs), Digest: hex.EncodeToString(sum[:]),
-		People: make(map[string]*Person), Partners: make(map[string]*Partner), Folders: make(map[string]string),
+		Path: abs, Dir: l.dir, Digest: hex.EncodeToString(sum[:]), Files: []string{abs},
+		People: make(map[string]*Person), Partners: make(map[string]*Partner), Folders: make(map[string]string), mounts: make(map[string]bool),
 		jobs: make(map[string]*Job), inside: make(map[string]bool), days: make(map[string]*calendar.Days),
 		seen: &seen{files: make(map[string]fileResult), globs: make(map[string]globResult)},
 	}
@@ -109,25 +106,21 @@ func read(path string, kinds []Kind, asked map[string]bool) *loader {
 	}
 	l.at = newLines(text)
 	l.tree = plant(text, &l.f, l.at)
-	l.top()
+	l.top(admin)
 	l.c.seen = nil
 	return l
 }
 
 func newLoader(kinds []Kind) *loader {
 	l := &loader{
-		lang: calendar.Japanese,
-		sets: make(map[string]*keySet), kinds: make(map[string]*kindKeys),
+		lang:  calendar.Japanese,
+		kinds: make(map[string]*kindKeys),
 		words: make(map[string]string), rules: make(map[string]ruleResult),
 		schedules: make(map[scheduleKey]scheduleResult), leads: make(map[string]leadResult),
 		abouts: make(map[string]aboutResult), addressees: make(map[string]Addressee),
 	}
 	all := Keys(kinds)
-	for _, k := range all {
-		if l.sets[k.Table] == nil {
-			l.sets[k.Table] = keysOf(all, k.Table)
-		}
-	}
+	l.sets = setsOf(all)
 	for _, k := range kinds {
 		keys := l.sets[summaryName]
 		if k.Name() != summaryName {
@@ -202,9 +195,12 @@ func (l *loader) named(key string) *table {
 // topTables are the tables that a file may have, as a hint for those it may not.
 var topTables = []string{"company", "calendar", "mail", "folders", "people", "partner", summaryName, "job"}
 
-func (l *loader) top() {
+func (l *loader) top(admin string) {
 	root := l.section(l.tree.root, "", "", "")
 	l.language(root)
+	if !l.readAdmin(admin) {
+		return
+	}
 	if root.need("timezone") {
 		l.zone(root)
 	}
@@ -212,7 +208,11 @@ func (l *loader) top() {
 		l.topEntry(root, &l.tree.root.entries[i])
 	}
 	l.company()
-	l.folders()
+	if e := l.tree.root.find("folders"); e != nil && l.above.has("folders") {
+		root.settled(e.off, "[folders]")
+	} else {
+		l.folders(false)
+	}
 	l.calendar()
 	l.people()
 	l.partners()
@@ -220,8 +220,12 @@ func (l *loader) top() {
 	if root.need("admin") {
 		l.c.Admin = root.persons("admin")
 	}
-	if v := root.str("state"); v != "" {
-		l.c.State = l.keep(l.c.adminPath(v))
+	if l.above.has("state") {
+		if e := l.tree.root.find("state"); e != nil {
+			root.settled(e.off, "state")
+		}
+	} else if v := root.str("state"); v != "" {
+		l.c.State = l.keep(l.path(v))
 	}
 	l.jobs()
 }
@@ -229,6 +233,10 @@ func (l *loader) top() {
 // topEntry tells what does not belong at the top.
 func (l *loader) topEntry(root *section, e *entry) {
 	if slices.Contains(topTables, e.key) {
+		return
+	}
+	if isAdminOnly(e.key) {
+		root.adminOnly(e)
 		return
 	}
 	if root.keys.has(e.key) {
@@ -286,7 +294,9 @@ func (l *loader) zone(root *section) {
 	l.c.Zone = z
 }
 
-func (l *loader) folders() {
+// folders reads [folders]. The administrator's may say more of a folder, and there an
+// empty one is an error as well: a share that is not mounted leaves its mount point behind.
+func (l *loader) folders(admin bool) {
 	t := l.named("folders")
 	if t == nil {
 		return
@@ -298,25 +308,44 @@ func (l *loader) folders() {
 		if e.broken || !l.goodName(s, e, "folder") {
 			continue
 		}
-		v, ok := e.value.(string)
-		if !ok {
+		place, off, mounted := "", e.val, false
+		switch v := e.value.(type) {
+		case string:
+			place = s.oneLine(e.key, e.val, v)
+		case *table:
+			if !admin {
+				s.wrongType(e.key, e.val, e.value, aText)
+				continue
+			}
+			in := l.section(v, "folders.NAME", "[folders] "+e.key, "")
+			in.unknown(l.sets[""])
+			mounted = in.truth("mounted", false)
+			if in.need("path") {
+				place, off = in.str("path"), in.off("path")
+			}
+		default:
 			s.wrongType(e.key, e.val, e.value, aText)
+		}
+		if place == "" {
 			continue
 		}
-		if v = s.oneLine(e.key, e.val, v); v == "" {
-			continue
-		}
-		if !filepath.IsAbs(v) {
-			s.problem(e.val, say("フォルダー %s の場所が / で始まっていません", "the place of the folder %s does not begin with /", e.key),
+		if !filepath.IsAbs(place) {
+			s.problem(off, say("フォルダー %s の場所が / で始まっていません", "the place of the folder %s does not begin with /", e.key),
 				say(`%s = "/mnt/share" のように書いてください`, `write it like %s = "/mnt/share"`, shownKey(e.key)))
 			continue
 		}
-		v = filepath.Clean(v)
-		if info, err := os.Stat(v); err != nil || !info.IsDir() {
-			s.problem(e.val, say("フォルダー %s（%s）がありません", "the folder %s (%s) is not there", e.key, v),
+		place = filepath.Clean(place)
+		name := l.keep(nfc(e.key))
+		l.c.Folders[name] = l.keep(place)
+		l.c.mounts[name] = mounted
+		if info, err := os.Stat(place); err != nil || !info.IsDir() {
+			s.problem(off, say("フォルダー %s（%s）がありません", "the folder %s (%s) is not there", e.key, place),
 				say("つながっているか（マウントされているか）を確かめてください", "see whether it is mounted"))
+		} else if admin {
+			if err := l.c.CheckFolder(name); err != nil {
+				s.fileProblem(e.key, off, place, err)
+			}
 		}
-		l.c.Folders[l.keep(nfc(e.key))] = l.keep(v)
 	}
 }
 
@@ -360,11 +389,15 @@ func (l *loader) holidays(s *section, e *entry, v string) {
 
 // fileProblem passes a *FileError on in the words of the file's reader.
 func (s *section) fileProblem(key string, off int, path string, err error) {
+	short := path
+	if !filepath.IsAbs(path) { // an absolute one is the administrator's, who needs all of it
+		short = clip(path)
+	}
 	if fe, ok := errors.AsType[*FileError](err); ok {
-		s.problem(off, calendar.Text{JA: key + " の " + clip(path) + "：" + fe.What.JA, EN: key + " " + clip(path) + ": " + fe.What.EN}, fe.Next)
+		s.problem(off, calendar.Text{JA: key + " の " + short + "：" + fe.What.JA, EN: key + " " + short + ": " + fe.What.EN}, fe.Next)
 		return
 	}
-	s.problem(off, say("%s の %s を読めません（%v）", "%s %s cannot be read (%v)", key, clip(path), err),
+	s.problem(off, say("%s の %s を読めません（%v）", "%s %s cannot be read (%v)", key, short, err),
 		say("名前と場所を確かめてください", "see whether name and folder are right"))
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,7 @@ type Mail struct {
 type OAuth2 struct {
 	TokenURL, ClientID, SecretFile string
 	Scopes                         []string
+	Expires                        calendar.Date // the last day of the secret; zero when it is not said
 }
 
 // maxSecret is far above any password, and below a file that was named by mistake.
@@ -61,7 +63,7 @@ func secret(what, file, credential string) (string, error) {
 	if file == "" {
 		dir := os.Getenv("CREDENTIALS_DIRECTORY")
 		if dir == "" {
-			return "", fmt.Errorf("couldn't read %s: there is neither a file for it in jobs.toml nor the systemd credential %s", what, credential)
+			return "", fmt.Errorf("couldn't read %s: there is neither a file for it in the configuration nor the systemd credential %s", what, credential)
 		}
 		file = filepath.Join(dir, credential)
 	}
@@ -88,16 +90,37 @@ func secret(what, file, credential string) (string, error) {
 // Trial reports whether mail stays in the house: no server, or trial_to.
 func (m Mail) Trial() bool { return m.Server == "" || m.TrialTo != nil }
 
+// mail reads [mail]. Where the administrator's file has one, how mail leaves is said
+// there and only there; what stands on the letter may be said in either, once.
 func (l *loader) mail() {
-	t := l.named("mail")
-	s := l.section(t, "mail", "[mail]", "")
-	s.unknown(l.sets[""], l.sets["mail.oauth2"])
-	m := &l.c.Mail
-	if s.need("from") {
-		m.From, _ = s.address("from")
+	own := l.section(l.named("mail"), "mail", "[mail]", "")
+	own.unknown(l.sets[""], l.sets["mail.oauth2"])
+	s := own
+	if l.above.has("mail") {
+		a := l.above
+		s = a.section(a.named("mail"), "mail", "[mail]", "")
+		s.unknown(a.sets[""], a.sets["mail.oauth2"])
+		if own.t != nil {
+			for i := range own.t.entries {
+				e := &own.t.entries[i]
+				if own.keys.has(e.key) && (s.has(e.key) || !slices.Contains(officeMail, e.key)) {
+					own.settled(e.off, e.key)
+				}
+			}
+		}
 	}
-	m.ReplyTo, _ = s.address("reply_to")
-	m.Bcc = s.addresses("bcc")
+	where := func(key string) *section {
+		if s.has(key) {
+			return s
+		}
+		return own
+	}
+	m := &l.c.Mail
+	if from := where("from"); from.need("from") {
+		m.From, _ = from.sender("from")
+	}
+	m.ReplyTo, _ = where("reply_to").sender("reply_to")
+	m.Bcc = where("bcc").addresses("bcc")
 	m.User, m.Hello = s.str("user"), s.str("hello")
 	if e := s.get("server"); e != nil {
 		if v := s.str("server"); v != "" && s.server(e.val, v) {
@@ -116,7 +139,7 @@ func (l *loader) mail() {
 	m.PasswordFile = s.secretFile("password_file")
 	if e := s.get("ca"); e != nil {
 		if v := s.str("ca"); v != "" {
-			l.ca(s, e, v)
+			s.ca(e, v)
 		}
 	}
 	if e := s.get("rate"); e != nil {
@@ -133,13 +156,13 @@ func (l *loader) mail() {
 	}
 	m.Outbox = filepath.Join(l.c.Dir, "outbox")
 	if v := s.str("outbox"); v != "" {
-		m.Outbox = l.c.adminPath(v)
+		m.Outbox = s.l.path(v)
 	}
 	var ok bool
 	if m.GiveUp, ok = s.lead("give_up"); !ok {
 		m.GiveUp, _ = calendar.ParseLead("3 days")
 	}
-	l.oauth2(s)
+	s.oauth2()
 	if m.Auth == "xoauth2" && !s.has("oauth2") {
 		s.problem(s.off("auth"), say(`auth = "xoauth2" には [mail.oauth2] が要ります`, `auth = "xoauth2" needs [mail.oauth2]`),
 			say("[mail.oauth2] に token_url と client_id を書いてください", "write token_url and client_id in [mail.oauth2]"))
@@ -150,7 +173,7 @@ func (l *loader) mail() {
 	}
 }
 
-func (l *loader) oauth2(m *section) {
+func (m *section) oauth2() {
 	e := m.get("oauth2")
 	if e == nil {
 		return
@@ -160,8 +183,8 @@ func (l *loader) oauth2(m *section) {
 		m.wrongType("oauth2", e.val, e.value, aTable)
 		return
 	}
-	s := l.section(t, "mail.oauth2", "[mail.oauth2]", "")
-	s.unknown(m.keys, l.sets[""])
+	s := m.l.section(t, "mail.oauth2", "[mail.oauth2]", "")
+	s.unknown(m.keys, m.l.sets[""])
 	o := &OAuth2{SecretFile: s.secretFile("secret_file")}
 	if s.need("token_url") {
 		o.TokenURL = s.str("token_url")
@@ -175,7 +198,21 @@ func (l *loader) oauth2(m *section) {
 	for _, it := range s.items("scopes") {
 		o.Scopes = append(o.Scopes, it.text)
 	}
-	l.c.Mail.OAuth2 = o
+	o.Expires = s.day("expires")
+	m.l.c.Mail.OAuth2 = o
+}
+
+// day reads one day with its year.
+func (s *section) day(key string) calendar.Date {
+	ranges := s.ranges(key)
+	if len(ranges) == 0 {
+		return calendar.Date{}
+	}
+	if r := ranges[0]; len(ranges) == 1 && r.First == r.Last && r.First.Year != 0 {
+		return r.First
+	}
+	s.problem(s.off(key), say("%s には年月日を1つ書きます", "%s takes one day, with its year", key), s.likeExample(key))
+	return calendar.Date{}
 }
 
 // server checks the address of the mail server; the mailer reads it in the same way.
@@ -218,7 +255,7 @@ func (s *section) secretFile(key string) string {
 	if v == "" {
 		return ""
 	}
-	file := s.l.c.adminPath(v)
+	file := s.l.path(v)
 	info, err := os.Stat(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -236,8 +273,8 @@ func (s *section) secretFile(key string) string {
 }
 
 // ca reads the certificates that the server's is checked against.
-func (l *loader) ca(s *section, e *entry, v string) {
-	b, err := os.ReadFile(l.c.adminPath(v))
+func (s *section) ca(e *entry, v string) {
+	b, err := os.ReadFile(s.l.path(v))
 	if err != nil {
 		s.fileProblem("ca", e.val, v, fileError(v, err))
 		return
@@ -248,5 +285,5 @@ func (l *loader) ca(s *section, e *entry, v string) {
 			say("-----BEGIN CERTIFICATE----- で始まるファイルを書いてください", "use a file that begins with -----BEGIN CERTIFICATE-----"))
 		return
 	}
-	l.c.Mail.CA, l.c.Mail.CAPEM = pool, b
+	s.l.c.Mail.CA, s.l.c.Mail.CAPEM = pool, b
 }

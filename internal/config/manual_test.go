@@ -12,14 +12,22 @@ import (
 	"bod/internal/jobs"
 )
 
-// manual writes the reference of all keys in one language.
-func manual(t *testing.T, keys []config.Key, lang calendar.Language) string {
+// manual writes the reference of all keys in one language: those of jobs.toml, then the administrator's.
+func manual(t *testing.T, lang calendar.Language) string {
+	say := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(lang) }
+	return say("# jobs.toml の項目\n\nこのページは `go test ./internal/config -update` で作られます。◎は必ず書く項目です。\n",
+		"# The keys of jobs.toml\n\nThis page is made by `go test ./internal/config -update`. ◎ marks what has to be written.\n") +
+		manualOf(t, config.Tables(), config.Keys(jobs.ConfigKinds()), lang) +
+		say("\n# admin.toml の項目\n\n管理者のファイル（なければ `/etc/bod/admin.toml`）です。ここに書いた表や項目は、予定表には書けなくなります。`[mail]` を書いたときは、予定表の `[mail]` に書けるのは、ここにない `from`、`reply_to`、`bcc` だけです。\n",
+			"\n# The keys of admin.toml\n\nThe administrator's file, `/etc/bod/admin.toml` unless another is named. What it has is not accepted from jobs.toml any more; beside its `[mail]` that of jobs.toml may only say `from`, `reply_to` and `bcc`, where they are not said here.\n") +
+		manualOf(t, config.AdminTables(), config.AdminKeys(), lang)
+}
+
+func manualOf(t *testing.T, tables []config.Table, keys []config.Key, lang calendar.Language) string {
 	var b strings.Builder
 	say := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(lang) }
-	b.WriteString(say("# jobs.toml の項目\n\nこのページは `go test ./internal/config -update` で作られます。◎は必ず書く項目です。\n",
-		"# The keys of jobs.toml\n\nThis page is made by `go test ./internal/config -update`. ◎ marks what has to be written.\n"))
 	left := len(keys)
-	for _, h := range config.Tables() {
+	for _, h := range tables {
 		fmt.Fprintf(&b, "\n## %s\n\n| %s | %s | %s | %s |\n|---|---|---|---|\n", h.Head.In(lang), say("項目", "key"), say("書くもの", "type"), say("意味", "meaning"), say("例", "example"))
 		for _, k := range keys {
 			if k.Table != h.Name {
@@ -52,10 +60,9 @@ func manual(t *testing.T, keys []config.Key, lang calendar.Language) string {
 
 // The manual is what the key table says, in both languages.
 func TestManualIsTheKeyTable(t *testing.T) {
-	keys := config.Keys(jobs.ConfigKinds())
 	for _, lang := range []calendar.Language{calendar.Japanese, calendar.English} {
 		name := "../../docs/keys." + string(lang) + ".md"
-		want := manual(t, keys, lang)
+		want := manual(t, lang)
 		if flag.Lookup("update").Value.String() == "true" {
 			if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
 				t.Fatal(err)

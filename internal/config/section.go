@@ -243,7 +243,7 @@ func (s *section) truth(key string, otherwise bool) bool {
 	return b
 }
 
-// address reads one mail address.
+// address reads one mail address that mail may go to.
 func (s *section) address(key string) (a mailer.Address, ok bool) {
 	e := s.get(key)
 	if e == nil {
@@ -256,7 +256,30 @@ func (s *section) address(key string) (a mailer.Address, ok bool) {
 	return s.parseAddress(v, e.val)
 }
 
+// sender reads one mail address of our own, which nothing is sent to.
+func (s *section) sender(key string) (a mailer.Address, ok bool) {
+	e := s.get(key)
+	if e == nil {
+		return a, false
+	}
+	v := s.str(key)
+	if v == "" {
+		return a, false
+	}
+	return s.readAddress(v, e.val)
+}
+
+// parseAddress reads an address that mail may go to. Every address of the file but the
+// sender's comes this way, so that none is forgotten where the administrator says whom bod may write to.
 func (s *section) parseAddress(v string, off int) (mailer.Address, bool) {
+	a, ok := s.readAddress(v, off)
+	if ok && !s.mayWrite(a.Mail, off) {
+		return mailer.Address{}, false
+	}
+	return a, ok
+}
+
+func (s *section) readAddress(v string, off int) (mailer.Address, bool) {
 	a, err := mailer.ParseAddress(v)
 	if err != nil {
 		next := say(`"名前 <kei@example.jp>" か "kei@example.jp" の形で書いてください`, `write it as "Name <kei@example.com>" or "kei@example.com"`)
@@ -410,7 +433,7 @@ func (s *section) unknownKey(e *entry, parents []*keySet) {
 			say("消すか、行の頭に # を付けてください", "delete it or put # at the beginning of the line"))
 		return
 	case isSecret(e.key):
-		s.problem(e.off, say("%s は jobs.toml に書けません", "%s does not belong in jobs.toml", key),
+		s.problem(e.off, say("%s は %s に書けません", "%s does not belong in %s", key, s.l.name),
 			say("systemd の credential「smtp-password」に入れるか、bod だけが読めるファイルに書いて password_file = \"場所\" としてください。ここに書いたパスワードは変えてください",
 				"put it into systemd's credential smtp-password, or into a file that only bod can read and write password_file = \"PLACE\"; change the password that stood here"))
 		return

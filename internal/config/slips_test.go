@@ -45,7 +45,7 @@ func loadText(t testing.TB, text string, kinds ...Kind) *loader {
 	if kinds == nil {
 		kinds = testKinds
 	}
-	return read(filepath.Join(dir, "jobs.toml"), kinds, nil)
+	return read(filepath.Join(dir, "jobs.toml"), "", kinds, nil)
 }
 
 // said gives what is told about a file, a line each.

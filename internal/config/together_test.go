@@ -29,7 +29,7 @@ func TestKeysReadersAndFieldsBelongTogether(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			c, read := config.ReadAndAsked(path, jobs.ConfigKinds())
+			c, read := config.ReadAndAsked(path, "", jobs.ConfigKinds())
 			maps.Copy(asked, read)
 			if c == nil {
 				t.Errorf("the example of [%s] does not load: %s", k.Table, k.ExampleIn(lang))
@@ -37,6 +37,23 @@ func TestKeysReadersAndFieldsBelongTogether(t *testing.T) {
 			}
 			fill(fields, reflect.ValueOf(c))
 		}
+	}
+	for _, k := range config.AdminKeys() {
+		documented[k.Table+"\x00"+k.Name] = true
+		path, admin := filepath.Join(dir, "jobs.toml"), filepath.Join(dir, "admin.toml")
+		rules, text := config.AdminWith(k, k.Example)
+		for name, text := range map[string]string{path: here.Replace(rules), admin: here.Replace(text)} {
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c, read := config.ReadAndAsked(path, admin, jobs.ConfigKinds())
+		maps.Copy(asked, read)
+		if c == nil {
+			t.Errorf("the administrator's example of [%s] does not load: %s", k.Table, k.Example)
+			continue
+		}
+		fill(fields, reflect.ValueOf(c))
 	}
 	for key := range documented {
 		if !asked[key] {
