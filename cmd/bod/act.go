@@ -405,7 +405,7 @@ all.`),
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if period == "" {
 			return b.usage(calendar.Text{JA: "どの回を見送るか --period で示してください", EN: "say with --period which occurrence"},
-				calendar.Text{JA: "これからの回は bod next " + args[0] + " --json で見られます", EN: "bod next " + args[0] + " --json tells the periods"})
+				calendar.Text{JA: "回の名前は bod next " + args[0] + " で見られます", EN: "bod next " + args[0] + " tells the periods"})
 		}
 		reason, err := b.reason(cmd, why, args[1:], true)
 		if err != nil {

@@ -235,7 +235,16 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 			clock = "  -  "
 		}
 		short := calendar.DateOf(at).Short(b.lang)
-		b.say(" %s%s  %s  %s  %s\n", mark, pad(short, b.shortWidth()), clock, pad(x.job.Name, wide), x.job.Title)
+		title := x.job.Title
+		if named {
+			// Whoever asks for one job is about to name a period to another command.
+			title += b.in("（"+x.o.Period+" の回", " (period "+x.o.Period)
+			if x.job.Disabled {
+				title += b.in("、休止中のため送りません", ", not sent: the job is resting")
+			}
+			title += b.in("）", ")")
+		}
+		b.say(" %s%s  %s  %s  %s\n", mark, pad(short, b.shortWidth()), clock, pad(x.job.Name, wide), title)
 		if why := x.o.Shifted.In(b.lang); why != "" || x.skipped {
 			nominal := calendar.DateOf(x.o.Nominal.In(b.zone)).Short(b.lang)
 			if x.skipped {

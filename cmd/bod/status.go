@@ -256,7 +256,9 @@ func (b *desk) people(c *config.Config, ids []string) string {
 func (b *desk) runNeeds(c *config.Config, v *ledger.View, r ledger.Run) need {
 	n := need{ID: r.Number, What: current(v, r.Job) + "/" + r.Period, State: jobs.RunWords(r, b.lang), Who: b.owners(c, v, r.Job), Due: b.stamp(r.Due), Since: b.stamp(r.Changed), due: r.Due}
 	if len(r.Reasons) > 0 {
-		n.Why, n.Next = r.Reasons[0].Text, r.Reasons[0].Next
+		// Why a person began it stands first; what is missing is what somebody has to do something about.
+		why := r.Reasons[max(0, slices.IndexFunc(r.Reasons, func(x ledger.Reason) bool { return x.Next != "" }))]
+		n.Why, n.Next = why.Text, why.Next
 	}
 	if n.Next == "" {
 		switch r.State {

@@ -592,7 +592,9 @@ func cmpOr(a, b string) string {
 }
 
 func (a *asking) doing(d *duty, o calendar.Occurrence) string {
-	text := a.say("「%s」の %s の回を実施します。", "%s: the period %s is being done.", d.job.Name, o.Period)
+	// A letter often speaks of another month than the one that names the period: whoever mixed them up reads it here.
+	about := d.job.When.About(d.job.About, o).Words(a.lang)
+	text := a.say("「%s」の %s の回（%s分）を実施します。", "%s: the period %s (about %s) is being done.", d.job.Name, o.Period, about)
 	if d.job.Confirm != nil {
 		text += a.say("確認がそろってから送ります", " It goes when it is confirmed")
 	}
