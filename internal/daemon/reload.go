@@ -16,22 +16,41 @@ import (
 	"context"
 )
 
-// watch sees that jobs.toml changed. Editors write in several steps, so a change counts when two looks find the same bytes;
+// watch sees that jobs.toml or the administrator's file changed. Editors write in several steps, so a change counts when two looks find the same bytes;
 // between looks only the file's size and time are asked.
 type watch struct {
 	path   string
+	admin  string // as RunOptions.Admin
+	last   string // the administrator's file that was last read, "" for none
 	loaded string // digest of the bytes that were last read, good or bad
 	stamp  string // size and time of those
 	before string // digest at the last look; "" when it was the loaded one
 	moment string // size and time at the last look
 }
 
-func (w *watch) stampOf() string {
-	info, err := os.Stat(w.path)
-	if err != nil {
-		return "" // gone for the moment: editors replace the file; the old rules stay at work
+// files are looked at: also an administrator's file that came since, and one that is gone since, for to lose it by
+// accident must not give its part to whoever edits jobs.toml. Only a reload that is asked for goes on without it.
+func (w *watch) files() []string {
+	admin := config.AdminFile(w.admin)
+	if admin == "" {
+		admin = w.last
 	}
-	return fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+	if admin == "" {
+		return []string{w.path}
+	}
+	return []string{w.path, admin}
+}
+
+func (w *watch) stampOf() string {
+	stamp := ""
+	for _, name := range w.files() {
+		info, err := os.Stat(name)
+		if err != nil {
+			return "" // gone for the moment: editors replace the file; the old rules stay at work
+		}
+		stamp += fmt.Sprintln(info.Size(), info.ModTime().UnixNano())
+	}
+	return stamp
 }
 
 // look reports whether there is something new to read.
@@ -60,23 +79,28 @@ func (w *watch) look() bool {
 }
 
 func (w *watch) digest() string {
-	b, err := os.ReadFile(w.path)
-	if err != nil {
-		return ""
+	h := sha256.New()
+	for _, name := range w.files() {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			return ""
+		}
+		fmt.Fprintf(h, "%d:", len(b))
+		h.Write(b)
 	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // read notes the bytes that are being read now.
 func (w *watch) read() {
+	w.last = config.AdminFile(w.admin)
 	w.stamp, w.loaded, w.before = w.stampOf(), w.digest(), ""
 }
 
 // reload reads the file and puts it to work. All that can fail is done first; a file that can't be used leaves the old
 // rules at work, and the admins are told once for each content.
-func (o *Office) reload(ctx context.Context, path, digest string) (problems []config.Problem, err error) {
-	c, problems := config.Load(path, jobs.ConfigKinds())
+func (o *Office) reload(ctx context.Context, path, admin, digest string) (problems []config.Problem, err error) {
+	c, problems := config.LoadWith(path, config.AdminFile(admin), jobs.ConfigKinds())
 	if c == nil {
 		return problems, o.tellBad(ctx, digest, problems)
 	}

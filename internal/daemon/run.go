@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ import (
 // RunOptions of the whole daemon.
 type RunOptions struct {
 	ConfigPath string
+	Admin      string // the administrator's file as it was named, "" where it was not: see config.AdminFile
 	StateDir   string // the --state flag; "" : see config.StateDir
 	LeaveTrial bool
 	Log        *slog.Logger
@@ -79,9 +81,9 @@ func (o *RunOptions) defaults() {
 
 // open does everything that can fail before anything is done: the file, the mail server's words, the flock, the ledger, its mode.
 func open(ctx context.Context, o RunOptions) (*opened, error) {
-	w := &watch{path: o.ConfigPath}
+	w := &watch{path: o.ConfigPath, admin: o.Admin}
 	w.read()
-	c, problems := config.Load(o.ConfigPath, jobs.ConfigKinds())
+	c, problems := config.LoadWith(o.ConfigPath, config.AdminFile(o.Admin), jobs.ConfigKinds())
 	for _, p := range problems {
 		if p.Warning && c != nil {
 			o.Say("%s", p.String())
@@ -306,6 +308,9 @@ func (l *loop) step(ctx context.Context) time.Time {
 			l.log.Error("couldn't set the alarms", "err", err)
 		}
 		l.rules, l.words = now, now.words()
+		// Reading the file takes several times the memory that the rules need; the system gets it back now and not
+		// in some minutes, once for each reading.
+		debug.FreeOSMemory()
 	}
 	l.sd.say(l.status(ctx, next))
 	select {
@@ -368,7 +373,7 @@ func (l *loop) heard(ctx context.Context) bool {
 func (l *loop) reload(ctx context.Context) {
 	l.sd.reloading()
 	l.watch.read()
-	problems, err := l.office.reload(ctx, l.o.ConfigPath, l.watch.loaded)
+	problems, err := l.office.reload(ctx, l.o.ConfigPath, l.o.Admin, l.watch.loaded)
 	for _, p := range problems {
 		l.log.Warn("jobs.toml", "job", p.Job, "err", p.String())
 	}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"bod/internal/config"
 	"bod/internal/ledger"
 )
 
@@ -43,7 +44,7 @@ func (r *running) run() {
 	r.reload, r.stop, r.ended = make(chan struct{}), stop, make(chan error, 1)
 	var mu sync.Mutex
 	o := RunOptions{
-		ConfigPath: filepath.Join(r.dir, "jobs.toml"), StateDir: filepath.Join(r.dir, "state"),
+		ConfigPath: filepath.Join(r.dir, "jobs.toml"), Admin: config.NoAdmin, StateDir: filepath.Join(r.dir, "state"),
 		Log:             slog.New(slog.NewTextHandler(r.t.Output(), nil)),
 		Say:             func(format string, _ ...any) { mu.Lock(); r.said = append(r.said, format); mu.Unlock() },
 		testOnlyCarrier: r.sink.carrier(r.t),
