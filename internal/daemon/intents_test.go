@@ -209,7 +209,9 @@ func TestDo(t *testing.T) {
 	})
 	t.Run("a missed one", func(t *testing.T) {
 		d := newDesk(t, "11-20 09:00", head+monthly)
-		d.to("11-29 09:00")
+		d.to("11-24 10:00")
+		d.jump("11-25 10:00")
+		d.jump("11-29 09:00")
 		if got := d.runs("hosting"); !slices.Equal(got, []string{"2026-11 missed"}) {
 			t.Fatalf("runs are %v", got)
 		}
