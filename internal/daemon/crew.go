@@ -198,7 +198,7 @@ func (o *Office) prepare(ctx context.Context, st *standing, t task, now time.Tim
 		out.run = run
 		w := &jobs.World{
 			Now: now, Config: st.config, Job: t.duty.job, Identity: t.duty.identity,
-			Occurrence: occurrence(t.duty.job, run), Run: run, Ledger: v,
+			Occurrence: occurrence(t.duty.job, run), Run: run, Ledger: v, Rehearsal: o.ledger.Rehearsal(),
 		}
 		if out.prepared, err = kind.Prepare(ctx, w); err != nil {
 			return err

@@ -83,6 +83,9 @@ func NewOffice(o Options) (*Office, error) {
 	if o.Config == nil || o.Ledger == nil {
 		return nil, errors.New("couldn't open the office: it needs rules and a ledger")
 	}
+	if o.Ledger.Rehearsal() && (o.Carrier == nil || !o.Carrier.Trial()) {
+		return nil, errors.New("couldn't open the office: what is rehearsed never leaves the house")
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -94,6 +97,7 @@ func NewOffice(o Options) (*Office, error) {
 		ring:    make(chan struct{}, 1),
 		started: o.Now(),
 		crew:    newCrew(),
+		scan:    scan{still: o.Ledger.Rehearsal()},
 	}
 	first, err := office.stand(o.Config)
 	if err != nil {

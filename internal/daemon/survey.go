@@ -19,6 +19,7 @@ const (
 
 // scan is what the survey remembers between two Steps, so that a Step with nothing to do reads no rows.
 type scan struct {
+	still bool      // a rehearsal: nothing but time moves, so a second look would see what the first one saw
 	stale bool      // survey again, whatever the head says
 	head  int64     // the ledger's head at the last survey
 	at    time.Time // of the last survey
@@ -46,6 +47,9 @@ func (s *scan) looked(out outcome, now time.Time) {
 		l.gap = min(l.gap*3/2, lastLook)
 	}
 	l.next = now.Add(l.gap)
+	if s.still {
+		l.next = time.Time{}
+	}
 	if s.looks == nil {
 		s.looks = map[int64]lookAt{}
 	}
@@ -240,6 +244,7 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 		switch {
 		case news, l.last.IsZero():
 			due = true
+		case o.scan.still:
 		case len(ready) > 0:
 			due = !now.Before(l.last.Add(look))
 			f.next = earlier(f.next, l.last.Add(look))

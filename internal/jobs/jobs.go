@@ -60,6 +60,7 @@ type World struct {
 	Occurrence calendar.Occurrence
 	Run        ledger.Run   // zero in a preview
 	Ledger     *ledger.View // read-only; nil in a preview where there is no ledger
+	Rehearsal  bool         // Now is played: how long ago a file was written can't be told by it
 }
 
 // Prepared is what a kind returns.

@@ -54,6 +54,7 @@ type Ledger struct {
 	id        string
 	trial     bool
 	created   bool
+	rehearsal bool // see Rehearsal: Close removes its folder
 	holder    bool
 	now       func() time.Time
 	log       *slog.Logger
@@ -107,6 +108,9 @@ func (l *Ledger) Close() error {
 	errs = append(errs, l.writer.close())
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())
+	}
+	if l.rehearsal {
+		errs = append(errs, os.RemoveAll(l.dir))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("couldn't close the ledger in %s: %w", l.dir, err)
