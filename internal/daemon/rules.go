@@ -100,6 +100,10 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 	var changed int
 	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		duties, asleep, changed = map[string]*duty{}, map[string]bool{}, 0
+		old, err := o.rulesBefore(tx.View)
+		if err != nil {
+			return err
+		}
 		known, err := knownJobs(tx)
 		if err != nil {
 			return err
@@ -130,7 +134,7 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 				changed++
 			}
 		}
-		return nil
+		return o.tellChanges(tx, next, old, now)
 	})
 	if err != nil {
 		return fmt.Errorf("couldn't put the rules to work: %w", err)
