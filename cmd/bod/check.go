@@ -90,7 +90,7 @@ func (b *desk) check(brief bool) error {
 	var err error
 	if wrong > 0 || c == nil {
 		err = &fault{code: exitConfig,
-			what: fmt.Sprintf(b.in("%s に直すところが %d か所あります", "%s has to be mended in %d place(s)"), filepath.Base(b.file), wrong),
+			what: fmt.Sprintf(b.in("%s に直すところが %d か所あります", "%s has to be mended in %d place(s)"), filepath.Base(fileOf(problems, b.file)), wrong),
 			next: b.in("上の行を直して、もう一度 bod check を実行してください", "mend the lines above and run bod check again")}
 	}
 	if b.json {

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"bod/internal/calendar"
-	"bod/internal/config"
 	"bod/internal/jobs"
 	"bod/internal/ledger"
 )
@@ -72,7 +71,7 @@ func (b *desk) completeJobs(most int) completer {
 		if most >= 0 && len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		c, _ := config.Load(b.file, jobs.ConfigKinds())
+		c, _ := b.load(b.file)
 		if c == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -87,7 +86,7 @@ func (b *desk) completeJobs(most int) completer {
 // completePeriods offers the periods near now of the job that is named already.
 func (b *desk) completePeriods(cmd *cobra.Command) {
 	b.completeFlag(cmd, "period", func(_ *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		c, _ := config.Load(b.file, jobs.ConfigKinds())
+		c, _ := b.load(b.file)
 		if c == nil || len(args) == 0 || c.Job(args[0]) == nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

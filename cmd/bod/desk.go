@@ -33,6 +33,7 @@ type desk struct {
 
 	rawErr io.Writer // the error stream itself, to see whether it is a terminal
 
+	admin string // --admin
 	file  string // --file, $BOD_JOBS, else jobs.toml
 	state string // --state
 	by    string // --by
@@ -150,11 +151,19 @@ func cmpEnv(names ...string) string {
 
 // load reads the rules. From here on the person is spoken to in their language and zone.
 func (b *desk) load(path string) (*config.Config, []config.Problem) {
-	c, problems := config.Load(path, jobs.ConfigKinds())
+	c, problems := config.LoadWith(path, config.AdminFile(b.adminNamed()), jobs.ConfigKinds())
 	if c != nil {
 		b.lang, b.zone = c.Language, c.Zone
 	}
 	return c, problems
+}
+
+// adminNamed is the administrator's file as it was named, "" where it was not.
+func (b *desk) adminNamed() string {
+	if b.admin != "" {
+		return b.admin
+	}
+	return os.Getenv("BOD_ADMIN")
 }
 
 // rules reads the rules for a command that cannot work without them.
@@ -176,13 +185,28 @@ func (b *desk) misread(problems []config.Problem) error {
 		}
 	}
 	f := &fault{code: exitConfig,
-		what: fmt.Sprintf(b.in("%s に直すところが %d か所あります", "%s has to be mended in %d place(s)"), b.file, n),
+		what: fmt.Sprintf(b.in("%s に直すところが %d か所あります", "%s has to be mended in %d place(s)"), fileOf(problems, b.file), n),
 		next: b.in("直したら bod check で確かめてください", "mend it, then look again with: bod check")}
 	if _, err := os.Stat(b.file); errors.Is(err, fs.ErrNotExist) {
 		f.what = fmt.Sprintf(b.in("予定表 %s がありません", "couldn't find the rules %s"), b.file)
 		f.next = b.in("予定表のあるフォルダで実行するか、--file で場所を示してください", "run bod in the folder of the rules, or name them with --file")
 	}
 	return f
+}
+
+// fileOf is the file that problems are about: the rules, unless every one of them is the administrator's.
+func fileOf(problems []config.Problem, rules string) string {
+	file := rules
+	for _, p := range problems {
+		if p.Warning {
+			continue
+		}
+		if p.File == rules {
+			return rules
+		}
+		file = p.File
+	}
+	return file
 }
 
 // place is the ledger's folder and the rules, as far as they can be read: nil
@@ -195,6 +219,9 @@ func (b *desk) place() (dir string, c *config.Config) {
 	dir = b.state
 	if dir == "" {
 		dir, _, _ = strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
+	}
+	if admin := config.AdminFile(b.adminNamed()); dir == "" && admin != "" {
+		dir = peek(admin).state
 	}
 	if dir == "" {
 		dir = peek(b.file).state

@@ -73,6 +73,7 @@ Exit status
 
 	f := root.PersistentFlags()
 	f.StringVarP(&b.file, "file", "f", b.file, b.in("予定表（なければ環境変数 BOD_JOBS、それもなければ jobs.toml）`FILE`", "the rules `FILE`; else $BOD_JOBS, else jobs.toml"))
+	f.StringVar(&b.admin, "admin", "", b.in("管理者のファイル（なければ環境変数 BOD_ADMIN、それもなければ /etc/bod/admin.toml があるときだけ。none なら読まない）`FILE`", "the administrator's file `FILE`; else $BOD_ADMIN, else /etc/bod/admin.toml where it exists; none: not read"))
 	f.StringVar(&b.state, "state", "", b.in("記録のフォルダ（なければ $STATE_DIRECTORY、予定表の state、.bod の順に見る）`DIR`", "the ledger's folder `DIR`; else $STATE_DIRECTORY, state in the rules, .bod"))
 	f.StringVar(&b.by, "by", "", b.in("操作する人（[people] の名前）`NAME`", "who acts, a name of [people] `NAME`"))
 

@@ -76,7 +76,7 @@ func (b *desk) run(ctx context.Context, once, leave, verbose bool, do []string) 
 			return err
 		}
 	}
-	o := daemon.RunOptions{ConfigPath: b.file, StateDir: b.state, LeaveTrial: leave, Log: b.logger(verbose),
+	o := daemon.RunOptions{ConfigPath: b.file, Admin: b.adminNamed(), StateDir: b.state, LeaveTrial: leave, Log: b.logger(verbose),
 		Say: func(format string, args ...any) { b.say(strings.TrimRight(format, "\n")+"\n", args...) }}
 	var err error
 	began := b.now()
