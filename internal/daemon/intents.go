@@ -96,7 +96,7 @@ func (a *asking) act() (string, error) {
 	}
 	verbs := map[string]func() (string, error){
 		"confirm": a.confirm, "hold": a.hold, "release": a.release, "reject": a.reject, "skip": a.skip, "do": a.do,
-		"settle": a.settle, "resend": a.resend, "retry": a.retry, "by-hand": a.byHand,
+		"settle": a.settle, "resend": a.resend, "retry": a.retry, "by-hand": a.byHand, "hello": a.hello, "stop": a.stop, "start": a.start,
 	}
 	do, ok := verbs[a.in.Verb]
 	if !ok {
@@ -116,7 +116,14 @@ func (a *asking) why() (string, error) {
 	return "", a.no("理由を添えてください", "say why: the record keeps the reason")
 }
 
-func (a *asking) by(why string) string { return a.in.Who.Name + ": " + why }
+// by is the reason with the person's name before it, as colleagues call them.
+func (a *asking) by(why string) string {
+	name := a.in.Who.Name
+	if p := a.rules.config.People[name]; p != nil && p.Name != "" {
+		name = a.say(p.Name+cmpOr(p.Title, "さん"), p.Name)
+	}
+	return a.say("%s：%s", "%s: %s", name, why)
+}
 
 // duty finds the job that the request names, by its name in the file or by its identity.
 func (a *asking) duty() (*duty, error) {
@@ -328,7 +335,7 @@ func (a *asking) hold() (string, error) {
 		if m.Class == ledger.ClassNotice {
 			return "", a.no("お知らせのメールは保留できません", "a notice can't be held")
 		}
-		if err := a.Hold(m.ID, ledger.Person, a.by(why)); err != nil {
+		if err := a.Hold(m.ID, ledger.Person, why); err != nil { // the hold knows who
 			return "", err
 		}
 		if err := a.sayNo(m, why); err != nil {
