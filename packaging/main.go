@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := f.String("C", ".", "the `FOLDER` of bod's source")
 	out := f.String("o", "dist", "the `FOLDER` that the packages are written to")
 	arch := f.String("arch", runtime.GOARCH, "the machine they are for, by Go's `NAME`: amd64 or arm64")
+	release := f.String("release", "1", "the package's own `NUMBER`, raised when the same bod is packaged anew")
 	dirty := f.Bool("dirty", false, "package changes that are not committed, too; for trying out")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if f.NArg() > 0 {
 		return fmt.Errorf("couldn't understand %q: everything is said by flags", f.Arg(0))
 	}
-	files, err := build(ctx, order{root: *root, out: *out, arch: *arch, dirty: *dirty})
+	files, err := build(ctx, order{root: *root, out: *out, arch: *arch, release: *release, dirty: *dirty})
 	for _, name := range files {
 		fmt.Fprintln(stdout, name)
 	}
@@ -62,8 +63,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // order is what is to be packaged, and where to.
 type order struct {
-	root, out, arch string
-	dirty           bool
+	root, out, arch, release string
+	dirty                    bool
 }
 
 // build makes both packages and answers their names.
@@ -410,7 +411,7 @@ func (s *stager) pack(ctx context.Context, kind, version string) (string, error)
 		"platform":       "linux",
 		"version":        version,
 		"version_schema": "none",
-		"release":        "1",
+		"release":        s.release,
 		"section":        "admin",
 		"priority":       "optional",
 		"maintainer":     "the authors of bod <root@localhost>",
