@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,4 +140,18 @@ func (s *session) behind(id string, m *marker) (string, error) {
 		return fmt.Sprintf("entry %d of the ledger is not the one that the marker knows", m.Seq), nil
 	}
 	return "", err
+}
+
+// Behind says how the ledger falls short of its marker, "" when it does not. It may
+// be asked beside the holder: the marker is read first, and it never leads.
+func (l *Ledger) Behind(ctx context.Context) (string, error) {
+	if err := l.take(ctx); err != nil {
+		return "", err
+	}
+	defer l.give()
+	m, err := readMarker(l.dir)
+	if err != nil {
+		return "", err
+	}
+	return l.writer.behind(l.id, m)
 }
