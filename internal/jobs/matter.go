@@ -366,6 +366,36 @@ func (m matter) whose(c *config.Config) []*config.Person {
 	return out
 }
 
+// reached are the addressees of a message that failed whom it reached all the same, or may yet reach: a server refuses
+// one of several. Without them a person would bring it to all, and those have it twice. Blind copies are nobody to bring
+// it to.
+func (m matter) reached() (sent, coming []string) {
+	for _, x := range m.messages {
+		for _, d := range x.Deliveries {
+			if m.what != whatFailed || d.Role == "bcc" {
+				continue
+			}
+			switch d.State {
+			case ledger.StateSent, ledger.StateWritten, ledger.StateByHand:
+				if !slices.Contains(sent, d.Mail) {
+					sent = append(sent, d.Mail)
+				}
+			case ledger.StateQueued, ledger.StateClaimed, ledger.StateSending, ledger.StateDeferred, ledger.StateUnknown:
+				if !slices.Contains(coming, d.Mail) {
+					coming = append(coming, d.Mail)
+				}
+			}
+		}
+	}
+	return sent, coming
+}
+
+// partly is whether it failed for some of its addressees only.
+func (m matter) partly() bool {
+	sent, coming := m.reached()
+	return len(sent)+len(coming) > 0
+}
+
 // state is the first sentence: what is the case.
 func (m matter) state(l calendar.Language) string {
 	n := len(m.messages)
@@ -379,6 +409,9 @@ func (m matter) state(l calendar.Language) string {
 		t = calendar.Text{JA: "予定の時刻を過ぎたので、送らずに止めています。", EN: "Its time has passed, so it is on hold and has not been sent."}
 	case whatFailed:
 		t = calendar.Text{JA: "送れませんでした。", EN: "It could not be sent."}
+		if m.partly() {
+			t = calendar.Text{JA: "一部の宛先に送れませんでした。", EN: "It could not be sent to some of its addressees."}
+		}
 	case whatUnknown:
 		t = calendar.Text{JA: "届いたか分かりません。自動では送り直しません。", EN: "It is not known whether it arrived. It is not sent again by itself."}
 	case whatWaiting:
@@ -424,8 +457,11 @@ func (m matter) word(l calendar.Language) string {
 		whatMissed:  {JA: "実施できず", EN: "not done in time"},
 		whatPaused:  {JA: "停止中", EN: "paused"},
 	}[m.what]
-	if t.JA == "" {
+	switch {
+	case t.JA == "":
 		t = calendar.Text{JA: "保留", EN: "on hold"}
+	case m.partly():
+		t = calendar.Text{JA: "一部の宛先に送れませんでした", EN: "could not be sent to some of its addressees"}
 	}
 	return t.In(l)
 }
@@ -462,6 +498,13 @@ func (m matter) seen(l calendar.Language) []string {
 					}
 				}
 			}
+		}
+		sent, coming := m.reached()
+		for _, a := range sent {
+			add(calendar.Text{JA: "送信済み：" + a, EN: "Sent to: " + a}.In(l))
+		}
+		for _, a := range coming {
+			add(calendar.Text{JA: "これから：" + a, EN: "Not settled: " + a}.In(l))
 		}
 	case whatCheck, whatLate, whatGone, whatRestored, whatPerson:
 		for _, x := range m.messages {
@@ -509,6 +552,9 @@ func (m matter) todo(l calendar.Language) []string {
 	case whatFailed:
 		if m.summary {
 			return one("宛先とメールサーバーを確かめてください", "look at the address and the mail server")
+		}
+		if m.partly() {
+			return one("送れなかった宛先を確かめて、もう一度送るか（ほかの宛先には送りません）、別の方法でお届けください", "look at the address that failed; then try again (the others get nothing twice), or bring it another way")
 		}
 		return one("宛先を確かめて、もう一度送るか、別の方法でお届けください", "look at the address; then try again, or bring it another way")
 	case whatUnknown:

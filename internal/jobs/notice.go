@@ -249,6 +249,9 @@ func (m matter) subject(title string, l calendar.Language) string {
 		t = calendar.Text{JA: "【期日超過】%sを送らずに止めています", EN: "[past its day] %s is on hold"}
 	case whatFailed:
 		t = calendar.Text{JA: "【送れませんでした】%s", EN: "[not sent] %s could not be sent"}
+		if m.partly() {
+			t = calendar.Text{JA: "【送れませんでした】%s（一部の宛先）", EN: "[not sent] %s could not be sent to some of its addressees"}
+		}
 	case whatUnknown:
 		t = calendar.Text{JA: "【要確認】%sが届いたか分かりません", EN: "[please check] %s may not have arrived"}
 	case whatWaiting:
@@ -296,6 +299,9 @@ func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定でしたが、その時刻に\n送れなかったため、送らずに止めています。", due), EN: fmt.Sprintf("It was to go out on %s.\nThat time has passed, so it is on hold until somebody decides.", due)}
 	case whatFailed:
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送れませんでした。", due), EN: fmt.Sprintf("What was to go out on %s could not be sent.", due)}
+		if m.partly() {
+			t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n一部の宛先に送れませんでした。", due), EN: fmt.Sprintf("What was to go out on %s could not be\nsent to some of its addressees.", due)}
+		}
 	case whatUnknown:
 		t = calendar.Text{JA: fmt.Sprintf("%sの送信で、メールサーバーの返事の途中で\n接続が切れました。届いている可能性があるため、自動では送り直しません。", m.tried(at)),
 			EN: fmt.Sprintf("On %s the connection broke while\nthe mail server was answering. It may have arrived, so it is not\nsent again by itself.", m.tried(at))}
@@ -352,7 +358,14 @@ func (m matter) details(c *config.Config, at func(time.Time) string, now time.Ti
 				subjects = append(subjects, x.Subject)
 			}
 		}
+		sent, coming := m.reached()
 		rs = append(rs, row{t("宛先", "To"), few(to, l)}, row{t("件名", "Subject"), few(subjects, l)}, row{t("返事", "Answer"), few(words, l)})
+		if len(sent) > 0 {
+			rs = append(rs, row{t("送信済み", "Sent to"), few(sent, l)})
+		}
+		if len(coming) > 0 {
+			rs = append(rs, row{t("これから", "Not settled"), few(coming, l)})
+		}
 	case whatWaiting:
 		rs = append(rs, row{t("まだのもの", "Missing"), strings.Join(m.seen(l), "\n")})
 	default:

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"bod/internal/calendar"
+	"bod/internal/config"
 	"bod/internal/ledger"
 	"bod/internal/mailer"
 )
@@ -325,6 +326,49 @@ func TestWordsAreThoseOfTheHouse(t *testing.T) {
 	for _, s := range []ledger.RunState{ledger.RunPlanned, ledger.RunRunning, ledger.RunWaiting, ledger.RunDrafted, ledger.RunDone, ledger.RunFailed, ledger.RunMissed, ledger.RunSkipped} {
 		if !slices.Contains([]string{"予定", "準備中", "準備待ち", "準備できています", "完了", "送れませんでした", "実施できず", "見送り"}, RunWords(ledger.Run{State: s}, calendar.Japanese)) {
 			t.Errorf("%s has no word", s)
+		}
+	}
+}
+
+// A server that refuses one of several addressees must not look as if nobody had it: who brings it to all then brings it twice.
+func TestFailedForSomeTellsWhoHasIt(t *testing.T) {
+	c := &config.Config{Language: calendar.Japanese, Zone: tokyo(2026, 11, 25, 0, 0).Location()}
+	of := func(states ...ledger.State) matter {
+		x := ledger.Message{Number: "2611-0032"}
+		x.Subject = "請求書"
+		for i, s := range states {
+			r := ledger.Recipient{Role: "to", Mail: string(rune('a'+i)) + "@hibari.example"}
+			x.Deliveries = append(x.Deliveries, ledger.Delivery{Recipient: r, State: s, Words: "no such user"})
+		}
+		x.Deliveries = append(x.Deliveries, ledger.Delivery{Recipient: ledger.Recipient{Role: "bcc", Mail: "hikae@aozora.example"}, State: ledger.StateSent})
+		return matter{what: whatFailed, run: ledger.Run{ID: 1, Number: "R2611-0003", Due: tokyo(2026, 11, 25, 10, 0)}, messages: []ledger.Message{x}, title: "請求書 11月分", config: c}
+	}
+	told := func(m matter, l calendar.Language) string {
+		c.Language = l
+		at := func(t time.Time) string { return t.String() }
+		return strings.Join(append(m.seen(l), m.subject(m.title, l), m.opening(l, at), m.details(c, at, m.run.Due).text(l), m.state(l), m.word(l), strings.Join(m.todo(l), "")), "\n")
+	}
+	for _, tt := range []struct {
+		m        matter
+		l        calendar.Language
+		has, not []string
+	}{
+		{of(ledger.StateFailed), calendar.Japanese, []string{"送れませんでした"}, []string{"一部", "送信済み", "これから", "hikae@"}},
+		{of(ledger.StateFailed), calendar.English, []string{"could not be sent"}, []string{"some of", "Sent to", "hikae@"}},
+		{of(ledger.StateSent, ledger.StateFailed), calendar.Japanese, []string{"（一部の宛先）", "一部の宛先に送れませんでした。", "送信済み：a@hibari.example", "　宛先　　：b@hibari.example", "ほかの宛先には送りません"}, []string{"これから", "hikae@"}},
+		{of(ledger.StateSent, ledger.StateFailed), calendar.English, []string{"to some of its addressees", "Sent to: a@hibari.example", "get nothing twice"}, []string{"hikae@"}},
+		{of(ledger.StateDeferred, ledger.StateFailed), calendar.Japanese, []string{"一部の宛先に送れませんでした。", "これから：a@hibari.example"}, []string{"送信済み"}},
+	} {
+		got := told(tt.m, tt.l)
+		for _, s := range tt.has {
+			if !strings.Contains(got, s) {
+				t.Errorf("%s is not told:\n%s", s, got)
+			}
+		}
+		for _, s := range tt.not {
+			if strings.Contains(got, s) {
+				t.Errorf("%s is told:\n%s", s, got)
+			}
 		}
 	}
 }
