@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"bod/internal/ledger"
@@ -53,11 +55,18 @@ func (o *Office) Deliver(ctx context.Context) (sent int, err error) {
 		}
 		var ms []ledger.Message
 		err = o.ledger.View(ctx, func(v *ledger.View) error {
-			ms, err = v.Claimable(o.moment(), 100)
+			limit := 100
+			if only != nil {
+				limit = 0 // what may not go must not hide what may
+			}
+			ms, err = v.Claimable(o.moment(), limit)
 			return err
 		})
 		if err != nil {
 			return sent, fmt.Errorf("couldn't see what may go: %w", err)
+		}
+		if only != nil {
+			ms = slices.DeleteFunc(ms, func(m ledger.Message) bool { return !only(m) })
 		}
 		if probe && len(ms) == 0 {
 			// The pause heals by itself, also when nothing waits for it.
@@ -70,9 +79,6 @@ func (o *Office) Deliver(ctx context.Context) (sent int, err error) {
 		for _, m := range ms {
 			if ctx.Err() != nil || o.at.Load() != st {
 				break
-			}
-			if only != nil && !only(m) {
-				continue
 			}
 			n, went, err := o.deliver(ctx, st, m, ms)
 			sent += n
@@ -104,7 +110,12 @@ func (o *Office) mayGo(ctx context.Context, st *standing) (open, probe bool, onl
 			open = false
 		}
 		flags, err := v.Flags()
+		var halted stops
+		halted.jobs = map[string]bool{}
 		for _, f := range flags {
+			if halted.note(f) {
+				continue
+			}
 			switch f.Name {
 			case flagSession:
 				if probe = o.mayProbe(st, f, now); !probe {
@@ -116,6 +127,9 @@ func (o *Office) mayGo(ctx context.Context, st *standing) (open, probe bool, onl
 			default:
 				open = false
 			}
+		}
+		if but := only; halted.some() {
+			only = func(m ledger.Message) bool { return !halted.holds(m) && (but == nil || but(m)) }
 		}
 		return err
 	})
@@ -297,6 +311,10 @@ func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, wa
 	var to []ledger.Delivery
 	var body []byte
 	err = o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error {
+		// A person's stop counts from the moment it is in the ledger, also for what was listed before it.
+		if halted, err := stopsOf(tx.View); err != nil || halted.holds(m) {
+			return cmp.Or(err, ledger.ErrStale)
+		}
 		if token, to, err = tx.Claim(m.ID); err != nil {
 			return err
 		}

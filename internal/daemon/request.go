@@ -8,7 +8,7 @@ type Request struct {
 	Message  string   `json:"message,omitempty"`  // 2611-0044
 	Set      string   `json:"set,omitempty"`      // jobs.SetDigest of what the person saw
 	Result   string   `json:"result,omitempty"`   // settle: "sent" | "not-sent"
-	To       []string `json:"to,omitempty"`       // do --again --to
+	To       []string `json:"to,omitempty"`       // do --again --to; hello
 	Again    bool     `json:"again,omitempty"`    // do: deliberate second one, why is the reason
 	Session  bool     `json:"session,omitempty"`  // retry --session
 	Clock    bool     `json:"clock,omitempty"`    // retry --clock
@@ -16,4 +16,4 @@ type Request struct {
 }
 
 // Verbs are the intents that the office acts on.
-var Verbs = []string{"confirm", "hold", "release", "reject", "skip", "do", "settle", "resend", "retry", "by-hand"}
+var Verbs = []string{"confirm", "hold", "release", "reject", "skip", "do", "settle", "resend", "retry", "by-hand", "hello", "stop", "start"}

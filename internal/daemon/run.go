@@ -328,6 +328,9 @@ func (l *loop) status(ctx context.Context, next time.Time) string {
 		return err
 	})
 	for _, f := range flags {
+		if identity, one := strings.CutPrefix(f.Name, flagStopped+"/"); one {
+			return l.words.say("「%s」の送信を止めています：%s", "%s is stopped: %s", identity, f.Text)
+		}
 		return l.words.say("送信を止めています：%s", "mail is paused: %s", f.Text)
 	}
 	return l.words.say("動いています。仕事は%d件、次に動くのは%s", "at work: %d jobs, the next move is at %s", len(l.office.at.Load().duties), l.words.at(next))

@@ -209,8 +209,12 @@ func (o *Office) bring(tx *ledger.Tx, r ledger.Run, out outcome, now time.Time) 
 	if err != nil {
 		return err
 	}
+	halted, err := stopsOf(tx.View)
+	if err != nil {
+		return err
+	}
 	for _, m := range held {
-		if len(m.Holds) > 0 || !fresh[m.Key] || !m.Queued.IsZero() {
+		if len(m.Holds) > 0 || !fresh[m.Key] || !m.Queued.IsZero() || halted.holds(m) {
 			continue
 		}
 		same, err := unchanged(out.rules.config, m)

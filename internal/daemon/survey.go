@@ -68,6 +68,7 @@ type findings struct {
 	again   []ledger.Message // released by a person after they had been queued: the same bytes go
 	next    time.Time
 	looks   map[int64]lookAt
+	stops   stops
 }
 
 // advance does what open runs and held messages call for: lateness first, then preparing, sealing and releasing, then closing.
@@ -133,7 +134,10 @@ func (o *Office) survey(ctx context.Context, now time.Time) (findings, error) {
 	f := findings{looks: map[int64]lookAt{}}
 	var runs []ledger.Run
 	held := map[int64][]ledger.Message{}
-	err := o.ledger.View(ctx, func(v *ledger.View) error {
+	err := o.ledger.View(ctx, func(v *ledger.View) (err error) {
+		if f.stops, err = stopsOf(v); err != nil {
+			return err
+		}
 		for r, err := range v.Runs(ledger.RunQuery{States: openStates}) {
 			if err != nil {
 				return err
@@ -220,6 +224,8 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 		switch {
 		case len(m.Holds) > 0:
 			waitsForWorld = waitsForWorld || m.Queued.IsZero()
+		case f.stops.holds(m):
+			// When it is started again it is compared with its files, and goes.
 		case !m.Queued.IsZero():
 			f.again = append(f.again, m)
 		default:

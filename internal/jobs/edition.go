@@ -333,7 +333,7 @@ func stop(s string, l calendar.Language) string {
 
 // heading is what a matter is about: the run, and whom it is for where that is not all of it.
 func (e *edition) heading(m matter) string {
-	if m.what == whatPaused {
+	if m.what == whatPaused && !m.stopsOne() {
 		return e.t("送信の全体", "All mail")
 	}
 	s := m.title

@@ -48,12 +48,20 @@ type matter struct {
 func (m matter) id() string {
 	switch {
 	case m.what == whatPaused:
-		return m.flag.Name
+		return keyPart(m.flag.Name)
 	case m.summary && len(m.messages) > 0:
 		return m.messages[0].Number
 	}
 	return m.run.Number
 }
+
+// flagStopped is the flag of a person's stop of all letters; with a slash and a job's identity, of that job's.
+const flagStopped = "stopped"
+
+// stopped reports whether a person stopped it, and stopsOne whether that is one job only.
+func (m matter) stopped() bool { return m.flag.Name == flagStopped || m.stopsOne() }
+
+func (m matter) stopsOne() bool { return strings.HasPrefix(m.flag.Name, flagStopped+"/") }
 
 // facts are what the matter tells: when they change, it is told anew. No moment of telling is in them, and nothing
 // that passes by itself.
@@ -123,7 +131,15 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 	flags, err := v.Flags()
 	errs = append(errs, err)
 	for _, f := range flags {
-		out = append(out, matter{what: whatPaused, flag: f, owners: c.Admin, since: f.Since})
+		m := matter{what: whatPaused, flag: f, owners: c.Admin, since: f.Since, config: c}
+		if identity, one := strings.CutPrefix(f.Name, flagStopped+"/"); one {
+			m.job = jobOf(c, v, identity)
+			m.run.Job, m.title = identity, jobTitle(m.job, identity)
+			if m.job != nil {
+				m.owners = m.job.Owners(c)
+			}
+		}
+		out = append(out, m)
 	}
 
 	groups := map[string]*matter{}
@@ -441,6 +457,11 @@ func (m matter) paused(l calendar.Language) string {
 		return calendar.Text{JA: "記録が控えから戻されたため、すべての送信を止めています。", EN: "The record was restored from a copy, so nothing is being sent."}.In(l)
 	case "disk":
 		return calendar.Text{JA: "記録を書き込めないため、すべての送信を止めています。", EN: "The record can't be written, so nothing is being sent."}.In(l)
+	case flagStopped:
+		return calendar.Text{JA: "すべての送信を、人が止めています。\nまとめとお知らせだけは届きます。", EN: "Somebody stopped all mail. Only summary and notices still come."}.In(l)
+	}
+	if m.stopsOne() {
+		return calendar.Text{JA: "この仕事の送信を、人が止めています。\nほかの予定は、そのまま進めています。", EN: "Somebody stopped this job. Everything else goes on."}.In(l)
 	}
 	return calendar.Text{JA: "すべての送信を止めています。", EN: "Nothing is being sent."}.In(l)
 }
@@ -597,6 +618,9 @@ func (m matter) todo(l calendar.Language) []string {
 		case "disk":
 			return one("ディスクの空きと書き込みの権限を確かめてください", "look at the disk's free space and permissions")
 		}
+		if m.stopped() {
+			return one("送ってよくなったら、送信を再開してください", "start it again when it may go")
+		}
 		return one("原因を確かめてください", "look for the cause")
 	}
 	return nil
@@ -618,6 +642,8 @@ func (m matter) byItself(now time.Time, l calendar.Language) string {
 			EN: fmt.Sprintf("After that it is noted as not done, and %s is told.", who)}.In(l)
 	case m.what == whatConfirm && future:
 		return calendar.Text{JA: "それまでに確認がないときは、送らずにお待ちします。", EN: "If there is no word by then, it is not sent and goes on waiting."}.In(l)
+	case m.what == whatPaused && m.stopped():
+		return calendar.Text{JA: "再開するまで送りません。準備と確認のお願いは続けます。", EN: "Until then nothing of it is sent. Preparing and asking go on as usual."}.In(l)
 	case m.what == whatUnknown:
 		return calendar.Text{JA: "お知らせいただくまで、送り直しません。", EN: "Until somebody says so, it is not sent again."}.In(l)
 	case slices.Contains([]string{whatConfirm, whatLate, whatCheck, whatPerson, whatGone, whatRestored}, m.what):

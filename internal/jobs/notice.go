@@ -276,6 +276,11 @@ func (m matter) pausedSubject(l calendar.Language) string {
 		return calendar.Text{JA: "【送信停止中】記録が控えから戻されました", EN: "[mail is paused] The record was restored from a copy"}.In(l)
 	case "disk":
 		return calendar.Text{JA: "【送信停止中】記録を書き込めません", EN: "[mail is paused] The record can't be written"}.In(l)
+	case flagStopped:
+		return calendar.Text{JA: "【送信停止中】すべての送信を止めています", EN: "[stopped] All mail is stopped"}.In(l)
+	}
+	if m.stopsOne() {
+		return calendar.Text{JA: "【送信停止中】" + m.title + "を止めています", EN: "[stopped] " + m.title}.In(l)
 	}
 	return calendar.Text{JA: "【送信停止中】確認をお願いします", EN: "[mail is paused] Please have a look"}.In(l)
 }
@@ -331,7 +336,7 @@ func (m matter) details(c *config.Config, at func(time.Time) string, now time.Ti
 	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
 	var rs facts
 	if m.what == whatPaused {
-		rs = append(rs, row{t("理由", "Why"), strings.Join(m.seen(l), "\n")}, row{t("いつから", "Since"), at(m.flag.Since)})
+		rs = append(rs, row{t("内容", "What"), m.title}, row{t("理由", "Why"), strings.Join(m.seen(l), "\n")}, row{t("いつから", "Since"), at(m.flag.Since)})
 		return rs
 	}
 	if !m.summary {
@@ -434,6 +439,11 @@ func (m matter) commands(c *config.Config, p *config.Person) commands {
 			cs = commands{{t("このまま進める", "Go on as it is"), "bod retry --clock \"" + why + "\"" + by}}
 		case "restored":
 			cs = commands{{t("再開する", "Go on"), "bod retry --restored \"" + why + "\"" + by}}
+		case flagStopped:
+			cs = commands{{t("再開する", "Start again"), "bod start --why \"" + why + "\"" + by}}
+		}
+		if m.stopsOne() {
+			cs = commands{{t("再開する", "Start again"), "bod start " + shell(m.jobName()) + " \"" + why + "\"" + by}}
 		}
 	}
 	return cs

@@ -119,6 +119,8 @@ func TestNotices(t *testing.T) {
 		{"missed", ended(ledger.RunMissed, "missed", "機械が止まっていたため、期限の11/27(金) 9:30を過ぎました", "the machine was off until after its limit, Fri 27 Nov 9:30", "", ""), tokyo(2026, 11, 24, 10, 1), []string{"ogawa"}},
 		{"broken", ended(ledger.RunFailed, "error", "準備が2分たっても終わりませんでした", "preparing it took more than 2 minutes", "原因を直してから、もう一度実行してください", "mend the cause, then retry it"), tokyo(2026, 11, 24, 10, 1), []string{"ogawa"}},
 		{"session", flag("session", "535 5.7.8 Error: authentication failed", "535 5.7.8 Error: authentication failed"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
+		{"stopped", flag("stopped", "佐藤さん：宛先がおかしいため", "Sato: the addresses look wrong"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
+		{"stopped-job", flag("stopped/orders", "佐藤さん：先方から待ってほしいとの連絡", "Sato: they asked us to wait"), tokyo(2026, 11, 25, 10, 1), []string{"ogawa"}},
 		{"clock", flag("clock", "いまの時計 2026-11-25 9:00、最後の記録 2026-11-25 10:00", "now 2026-11-25 9:00, last entry 2026-11-25 10:00"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
 		{"restored", flag("restored", "最後の記録 4120、目印 4133", "last entry 4120, marker 4133"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
 	} {

@@ -339,6 +339,14 @@ func ahead(ctx context.Context, w *World, next, until calendar.Date) ([]coming, 
 	c := w.Config
 	end := until.AddDays(1).At(calendar.Clock{}, c.Zone).Add(-time.Microsecond)
 	near := next.AddDays(1).At(calendar.Clock{}, c.Zone)
+	stopped := map[string]bool{}
+	if w.Ledger != nil {
+		flags, err := w.Ledger.Flags()
+		errs = append(errs, err)
+		for _, f := range flags {
+			stopped[f.Name] = true
+		}
+	}
 	for _, j := range c.Jobs {
 		k, ok := KindOf(j.Kind)
 		if !ok || j.Disabled || j.Kind == (summary{}).Name() || j.When == nil {
@@ -360,6 +368,9 @@ func ahead(ctx context.Context, w *World, next, until calendar.Date) ([]coming, 
 			x, ok, err := comingOf(ctx, w, k, j, identity, o)
 			if err != nil {
 				errs = append(errs, err)
+			}
+			if ok && (stopped[flagStopped] || stopped[flagStopped+"/"+identity]) {
+				x.word = calendar.Text{JA: "停止中", EN: "stopped"}.In(c.Language)
 			}
 			if ok {
 				out = append(out, x)
