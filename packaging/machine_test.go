@@ -188,10 +188,10 @@ func (m *machine) sh(t *testing.T, script string) string {
 	return m.run(t, "sh", "-euc", script)
 }
 
-// write makes a file inside.
+// write makes a file inside, and its folder.
 func (m *machine) write(t *testing.T, name, text string) {
 	t.Helper()
-	cmd := m.command(t.Context(), "tee", name)
+	cmd := m.command(t.Context(), "sh", "-euc", `mkdir -p "${0%/*}"; cat >"$0"`, name)
 	cmd.Stdin = strings.NewReader(text)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("couldn't write %s: %v\n%s", name, err, out)

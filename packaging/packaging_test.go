@@ -10,6 +10,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/BurntSushi/toml"
+
+	"bod/internal/config"
 )
 
 // Versions are ordered as dpkg and rpm order them: what comes before a release stands before it.
@@ -43,16 +47,55 @@ func TestAgrees(t *testing.T) {
 	}
 }
 
-// The key of every line that is commented out, and every table, is one that design and program know; and nothing is switched on.
-func TestAdminFileSaysNothing(t *testing.T) {
+// A line of admin.toml that would be at work without its mark: a table, or a key.
+var switchedOff = regexp.MustCompile(`^# (\[[a-z0-9.]+\]|[a-z_]+ = .*)$`)
+
+// The shipped admin.toml changes nothing, and names every key that there is and none that there is not.
+func TestAdminFile(t *testing.T) {
 	text, err := os.ReadFile("admin.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var on strings.Builder
 	for line := range strings.Lines(string(text)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+		line = strings.TrimRight(line, "\n")
+		if line != "" && !strings.HasPrefix(line, "#") {
 			t.Errorf("%q is at work in a file that has to change nothing", line)
 		}
+		if m := switchedOff.FindStringSubmatch(line); m != nil {
+			on.WriteString(m[1] + "\n")
+		}
+	}
+	var said map[string]any
+	if _, err := toml.Decode(on.String(), &said); err != nil {
+		t.Fatalf("switched on, it is no TOML: %v\n%s", err, on.String())
+	}
+	var have, want []string
+	var walk func(table string, in map[string]any)
+	walk = func(table string, in map[string]any) {
+		for name, v := range in {
+			below, is := v.(map[string]any)
+			if table == "folders" { // the names are the administrator's own
+				name = "NAME"
+			}
+			if full := strings.TrimPrefix(table+"."+name, "."); is {
+				if strings.Contains(full, ".") {
+					have = append(have, full)
+				}
+				walk(full, below)
+			} else {
+				have = append(have, full)
+			}
+		}
+	}
+	walk("", said)
+	for _, k := range config.AdminKeys() {
+		want = append(want, strings.TrimPrefix(k.Table+"."+k.Name, "."))
+	}
+	slices.Sort(have)
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		t.Errorf("the file has\n%v\nand the keys are\n%v", have, want)
 	}
 }
 

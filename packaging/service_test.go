@@ -34,13 +34,12 @@ func TestExposure(t *testing.T) {
 	}
 }
 
-// tree makes the packages of this tree as it is, once for all tests that install them.
+// packages is the folder of what tree makes.
+var packages string
+
+// tree makes the packages of this tree as it is, once for all tests that look at them.
 var tree = sync.OnceValues(func() ([]string, error) {
-	dir, err := os.MkdirTemp("", "bod-packages-")
-	if err != nil {
-		return nil, err
-	}
-	return build(context.Background(), order{root: "..", out: dir, arch: runtime.GOARCH, release: "1", dirty: true})
+	return build(context.Background(), order{root: "..", out: packages, arch: runtime.GOARCH, release: "1", dirty: true})
 })
 
 // install puts the deb of this tree onto a machine.

@@ -12,13 +12,20 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// TestMain lets the tests' own program be the mail server inside of a machine.
+// TestMain lets the tests' own program be the mail server inside of a machine, and otherwise keeps a folder for all tests.
 func TestMain(m *testing.M) {
 	if gate := os.Getenv("BOD_TEST_SINK"); gate != "" {
 		fmt.Println("sink: ended:", serve(gate))
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	dir, err := os.MkdirTemp("", "bod-packages-")
+	if err != nil {
+		panic(err)
+	}
+	packages = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 // serve takes mail on loopback and tells each step on standard output, which is the journal. While there is a pipe called
