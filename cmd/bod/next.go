@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -57,8 +59,8 @@ still change. It counts with the very calendar that bod run uses.`),
   bod next --from 2026-12-01 --days 31
   bod next --days 365 --ics > bod.ics     for a calendar program`),
 		ValidArgsFunction: b.completeJobs(-1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			return b.next(args, from, days, ics)
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return b.next(cmd.Context(), args, from, days, ics)
 		},
 	}
 	b.jsonFlag(cmd)
@@ -69,7 +71,7 @@ still change. It counts with the very calendar that bod run uses.`),
 	return cmd
 }
 
-func (b *desk) next(names []string, from string, days int, ics bool) error {
+func (b *desk) next(ctx context.Context, names []string, from string, days int, ics bool) error {
 	c, err := b.rules()
 	if err != nil {
 		return err
@@ -97,18 +99,26 @@ func (b *desk) next(names []string, from string, days int, ics bool) error {
 	if ics {
 		return b.writeICS(c, all)
 	}
+	stopped := b.stoppedFlags(ctx, c.StateDir(b.state, os.Getenv("STATE_DIRECTORY")))
 	if b.json {
 		out := make([]comingJSON, 0, len(all))
 		for _, x := range all {
 			out = append(out, b.comingJSON(x))
 		}
 		return b.list(struct {
-			From  string       `json:"from"`
-			Until string       `json:"until"`
-			Next  []comingJSON `json:"next"`
-		}{b.stamp(start.Add(time.Second)), b.stamp(end), out})
+			From    string       `json:"from"`
+			Until   string       `json:"until"`
+			Next    []comingJSON `json:"next"`
+			Stopped []flagJSON   `json:"stopped,omitempty"`
+		}{b.stamp(start.Add(time.Second)), b.stamp(end), out, b.flagsJSON(stopped)})
 	}
 	b.printComings(c, selected, all, end, len(names) > 0)
+	for i, f := range stopped {
+		if i == 0 {
+			b.say("\n")
+		}
+		b.say("%s\n", b.pausedWords(f.Name, f.Text))
+	}
 	return nil
 }
 

@@ -93,11 +93,12 @@ Exit status
 			b.order = append(b.order, c)
 		}
 	}
-	add(groupRules, b.checkCommand(), b.nextCommand(), b.previewCommand())
+	add(groupRules, b.checkCommand(), b.diffCommand(), b.nextCommand(), b.previewCommand())
 	add(groupWork, b.runCommand())
 	add(groupLook, b.statusCommand(), b.runsCommand(), b.messagesCommand(), b.showCommand())
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),
-		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand())
+		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand(),
+		b.stopCommand(), b.startCommand())
 	add(groupKeep, b.verifyCommand(), b.backupCommand(), b.schemaCommand(), b.versionCommand(), b.completionCommand())
 	return root
 }

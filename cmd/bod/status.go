@@ -324,7 +324,7 @@ func (b *desk) printStatus(s standing) {
 		b.say("%s\n", b.in("お試しの記録です（お客様には送られません）", "the ledger is of a trial: nothing reaches the addressees"))
 	}
 	for _, f := range s.Paused {
-		b.say(b.in("送信を止めています（%s）: %s\n", "sending is paused (%s): %s\n"), f.Name, f.Text)
+		b.say("%s\n", b.pausedWords(f.Name, f.Text))
 	}
 	if len(s.rows) > 0 {
 		b.say(b.in("\n行われていない依頼 %d件\n", "\nNoted, not acted on yet: %d\n"), len(s.rows))
