@@ -195,7 +195,7 @@ func TestService(t *testing.T) {
 	t.Parallel()
 	m := newMachine(t)
 	install(t, m)
-	office(t, m, "first", "second", "third", "fourth", "fifth")
+	office(t, m, "first", "second", "third", "fourth", "fifth", "sixth")
 	version := m.run(t, "systemctl", "--version")
 	t.Log(strings.SplitN(version, "\n", 2)[0])
 
@@ -222,6 +222,15 @@ func TestService(t *testing.T) {
 		}
 		if got := m.show(t, "StatusText"); !strings.HasPrefix(got, "at work") {
 			t.Errorf("StatusText=%s", got)
+		}
+		for property, want := range map[string]string{
+			"TimeoutStopUSec": "11min", // the message in flight has 10 minutes
+			"WatchdogUSec":    "3min",
+			"NotifyAccess":    "main",
+		} {
+			if got := m.show(t, property); got != want {
+				t.Errorf("%s=%s, not %s", property, got, want)
+			}
 		}
 		if got := m.sh(t, "stat -c '%U:%G %a' /srv/bod /srv/bod/outbox /var/lib/bod"); got != "root:bod 2770\nbod:bod 2750\nbod:bod 700\n" {
 			t.Errorf("owners and modes: %s", got)
@@ -262,8 +271,20 @@ func TestService(t *testing.T) {
 		m.hear(t, from, service, "msg=ready")
 	})
 
+	chapter("an encrypted credential does as well", func(t *testing.T) {
+		m.sh(t, "systemd-creds encrypt --with-key=host --name=smtp-password /etc/bod/smtp-password /etc/bod/smtp-password.cred; ! grep -q sesame /etc/bod/smtp-password.cred")
+		m.tune(t, "[Service]\nLoadCredential=\nLoadCredentialEncrypted=smtp-password:/etc/bod/smtp-password.cred\n")
+		m.run(t, "systemctl", "restart", "bod")
+		from := m.mark(t)
+		m.do(t, "sixth")
+		m.hear(t, from, sink, "sink: login keiri open sesame")
+		m.hear(t, from, sink, "sink: took about sixth")
+		m.tune(t, "")
+		m.run(t, "systemctl", "restart", "bod")
+	})
+
 	chapter("reload", func(t *testing.T) {
-		m.write(t, "/srv/bod/jobs.toml", rules("first", "second", "third", "fourth", "fifth", "new"))
+		m.write(t, "/srv/bod/jobs.toml", rules("first", "second", "third", "fourth", "fifth", "sixth", "new"))
 		m.write(t, "/srv/bod/new.txt", letter("new"))
 		pid := m.show(t, "MainPID")
 		from := m.mark(t)
