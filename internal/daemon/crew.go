@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"bod/internal/calendar"
@@ -19,8 +20,9 @@ const (
 	places    = 4
 	patience  = 2 * time.Second
 	timeLimit = 2 * time.Minute
-	flights   = 10  // workers in all, those beside the loop included: each reads a snapshot, and the loop needs some too
-	batch     = 500 // runs in one Step, so that the loop can say in between that it lives
+	flights   = 10               // workers in all, those beside the loop included: each reads a snapshot, and the loop needs some too
+	batch     = 500              // runs in one Step
+	shift     = 20 * time.Second // after this long a Step begins no further run, so that the loop can say in between that it lives
 )
 
 // task is one run to be brought up to date: prepared, compared, sealed, released.
@@ -58,15 +60,21 @@ func newCrew() crew {
 
 // work brings the tasks up to date and returns when all have ended or gone on beside the loop. Each is committed on its own,
 // so that a draft that can't be sealed takes no other with it.
-func (o *Office) work(ctx context.Context, tasks []task) error {
-	queue := tasks
+// left: the shift was over before all had begun.
+func (o *Office) work(ctx context.Context, tasks []task) (left bool, err error) {
+	queue, began := slices.Clone(tasks), time.Now()
 	after := map[string][]task{} // further runs of jobs that are at work now
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	for {
-		for len(queue) > 0 && o.crew.active < places && len(o.crew.busy) < flights {
-			t := queue[0]
-			queue = queue[1:]
+		over := time.Since(began) >= shift
+		for !over && o.crew.active < places {
+			i := slices.IndexFunc(queue, func(t task) bool { return o.room(t.duty) })
+			if i < 0 {
+				break
+			}
+			t := queue[i]
+			queue = slices.Delete(queue, i, i+1)
 			if o.crew.busy[t.duty.identity] {
 				after[t.duty.identity] = append(after[t.duty.identity], t)
 				continue
@@ -74,12 +82,12 @@ func (o *Office) work(ctx context.Context, tasks []task) error {
 			o.begin(ctx, t)
 		}
 		if o.crew.active == 0 {
-			return nil // what is left waits for a job that hangs
+			return over && len(queue) > 0, nil // what is left otherwise waits for a job that hangs
 		}
 		select {
 		case out := <-o.crew.done:
 			if err := o.ended(ctx, out); err != nil {
-				return err
+				return false, err
 			}
 			id := out.duty.identity
 			queue = append(queue, after[id]...)
@@ -92,9 +100,15 @@ func (o *Office) work(ctx context.Context, tasks []task) error {
 			o.crew.active = 0
 			timer.Reset(patience)
 		case <-ctx.Done():
-			return context.Cause(ctx)
+			return false, context.Cause(ctx)
 		}
 	}
+}
+
+// room reports whether one more worker may begin. Those that hang (a share that doesn't answer hangs all its jobs) leave one
+// place to the summary, which reads the ledger alone: its absence would be heard too late.
+func (o *Office) room(d *duty) bool {
+	return len(o.crew.busy) < flights || d.job.Kind == "summary" && len(o.crew.busy) == flights
 }
 
 // collect takes in what ended beside the loop since the last Step.

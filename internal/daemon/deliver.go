@@ -142,10 +142,10 @@ func (o *Office) mayGo(ctx context.Context, st *standing) (open, probe bool, onl
 // mayProbe: by the clock; after a refused login only when the credential is another one or the rules were put to work anew,
 // because every further try brings the account nearer to being locked.
 func (o *Office) mayProbe(st *standing, f ledger.Flag, now time.Time) bool {
-	if f.Credential == "" {
-		return !f.Probe.After(now)
+	if f.Probe.After(now) {
+		return false
 	}
-	return f.Credential != credential(st.config) || st.swapped > o.line.swapped
+	return f.Credential == "" || f.Credential != credential(st.config) || st.swapped > o.line.swapped
 }
 
 // connect opens the session where there is none. ok is false when it can't be had now: then the flag says so, or every message that
@@ -155,26 +155,27 @@ func (o *Office) connect(ctx context.Context, st *standing, waiting []ledger.Mes
 		return true, nil
 	}
 	o.line.hangUp()
-	o.line.swapped = st.swapped
 	session, err := st.carrier.Open(ctx)
 	if err == nil {
-		o.line.session, o.line.carrier = session, st.carrier
+		o.line.session, o.line.carrier, o.line.swapped = session, st.carrier, st.swapped
 		return true, o.heal(ctx)
 	}
 	if ctx.Err() != nil {
 		return false, nil // stopped while dialling; nothing was said
 	}
 	if refused, is := errors.AsType[*mailer.SessionError](err); is {
+		o.line.swapped = st.swapped
 		return false, o.pause(ctx, st, refused)
 	}
 	o.log.Warn("couldn't reach the mail server", "err", err, "messages", len(waiting))
+	// While the queue is paused it waits as a whole. Nobody has answered, so the one try that a reload allows is still to come.
+	if paused, e := o.flagged(ctx, flagSession); e != nil || paused {
+		return false, errors.Join(e, o.postpone(ctx))
+	}
 	for _, m := range waiting {
-		if err := o.putOff(ctx, m, err); err != nil {
+		if err := o.endUnsaid(ctx, m, mailer.Deferred, "dial", err); err != nil {
 			return false, err
 		}
-	}
-	if len(waiting) == 0 {
-		return false, o.postpone(ctx, err)
 	}
 	return false, nil
 }
@@ -208,8 +209,8 @@ func (o *Office) pause(ctx context.Context, st *standing, refused *mailer.Sessio
 	return nil
 }
 
-// postpone moves the next probe of a pause on, when the server could not even be reached.
-func (o *Office) postpone(ctx context.Context, cause error) error {
+// postpone moves the next probe of a pause on, when the server could not even be reached. Why it is paused stays as it was.
+func (o *Office) postpone(ctx context.Context) error {
 	now := o.moment()
 	return o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		flags, err := tx.Flags()
@@ -221,7 +222,7 @@ func (o *Office) postpone(ctx context.Context, cause error) error {
 				continue
 			}
 			f.Tries++
-			f.Text, f.Probe, f.Credential = cause.Error(), now.Add(backoff(f.Tries)), ""
+			f.Probe = now.Add(backoff(f.Tries))
 			return tx.SetFlag(f)
 		}
 		return nil
@@ -255,8 +256,8 @@ func (o *Office) flagged(ctx context.Context, name string) (is bool, err error) 
 	return is, nil
 }
 
-// putOff writes one deferred receipt for each delivery that would have gone: nothing was said that counts.
-func (o *Office) putOff(ctx context.Context, m ledger.Message, cause error) error {
+// endUnsaid writes the same receipt for each delivery that would have gone: nothing was said that counts.
+func (o *Office) endUnsaid(ctx context.Context, m ledger.Message, result mailer.Result, stage string, cause error) error {
 	now := o.moment()
 	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 		token, to, err := tx.Claim(m.ID)
@@ -265,12 +266,12 @@ func (o *Office) putOff(ctx context.Context, m ledger.Message, cause error) erro
 		}
 		var rs []mailer.Receipt
 		for _, d := range to {
-			rs = append(rs, mailer.Receipt{To: d.Mail, Result: mailer.Deferred, Stage: "dial", Words: cause.Error(), At: now})
+			rs = append(rs, mailer.Receipt{To: d.Mail, Result: result, Stage: stage, Words: cause.Error(), At: now})
 		}
 		return tx.Receive(token, rs, retry(m, now))
 	})
 	if err != nil && !errors.Is(err, ledger.ErrStale) && !errors.Is(err, ledger.ErrNotFound) {
-		return fmt.Errorf("couldn't put the message %s off: %w", m.Number, err)
+		return fmt.Errorf("couldn't note that the message %s did not go: %w", m.Number, err)
 	}
 	return nil
 }
@@ -298,19 +299,24 @@ func backoff(tries int) time.Duration {
 
 // deliver makes one attempt with one message. went is false when nothing can go now.
 func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, waiting []ledger.Message) (sent int, went bool, err error) {
+	// The rate's turn comes before the session: at a few messages an hour a server hangs up on one that waits without a word.
+	if err := st.limiter.Wait(ctx); err != nil {
+		return 0, false, nil
+	}
 	if held, err := o.holdGone(ctx, st, m); err != nil || held {
 		return 0, true, err
 	}
 	if ok, err := o.connect(ctx, st, waiting); err != nil || !ok {
 		return 0, false, err
 	}
-	if err := st.limiter.Wait(ctx); err != nil {
-		return 0, false, nil
-	}
 	var token string
 	var to []ledger.Delivery
 	var body []byte
 	err = o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error {
+		// What holdGone saw is minutes old where the server was slow; under other rules it is asked again.
+		if o.at.Load() != st {
+			return ledger.ErrStale
+		}
 		// A person's stop counts from the moment it is in the ledger, also for what was listed before it.
 		if halted, err := stopsOf(tx.View); err != nil || halted.holds(m) {
 			return cmp.Or(err, ledger.ErrStale)
@@ -323,6 +329,11 @@ func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, wa
 	})
 	if errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) || err == nil && len(to) == 0 {
 		return 0, true, nil // a person was faster
+	}
+	if errors.Is(err, ledger.ErrDamaged) {
+		// Its bytes are not what was sealed. It fails, so that people hear of it and nothing else waits behind it.
+		o.log.Error("the stored bytes of a message are damaged; it is not sent", "job", m.Job, "message", m.Number, "err", err)
+		return 0, true, o.endUnsaid(ctx, m, mailer.Failed, "bytes", err)
 	}
 	if err != nil {
 		return 0, false, fmt.Errorf("couldn't claim the message %s: %w", m.Number, err)
@@ -431,6 +442,9 @@ func (o *Office) holdGone(ctx context.Context, st *standing, m ledger.Message) (
 		return false, nil
 	}
 	err = o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.Hold(m.ID, ledger.Gone, text) })
+	if errors.Is(err, ledger.ErrStale) {
+		return true, nil // a person was faster
+	}
 	if err != nil {
 		return false, fmt.Errorf("couldn't hold the message %s: %w", m.Number, err)
 	}

@@ -211,12 +211,21 @@ func (a *asking) person() (*config.Person, bool) {
 	if p := a.rules.config.People[a.in.Who.Name]; p != nil {
 		return p, true
 	}
-	for _, p := range a.rules.config.People {
+	if all := a.called(); len(all) == 1 {
+		return a.rules.config.People[all[0]], true
+	}
+	return nil, false // nobody, or one of several: who of them it was can't be told
+}
+
+// called are the people whom the given name or address means, by their names in the file.
+func (a *asking) called() (ids []string) {
+	for id, p := range a.rules.config.People {
 		if p.Name == a.in.Who.Name || strings.EqualFold(p.Mail.Mail, a.in.Who.Name) {
-			return p, true
+			ids = append(ids, id)
 		}
 	}
-	return nil, false
+	slices.Sort(ids)
+	return ids
 }
 
 // mayConfirm reports whether the person who asks is one who confirms this message.
@@ -254,17 +263,24 @@ func (a *asking) confirm() (string, error) {
 			"what you saw has changed since, or its check value was not given: look again, then confirm (the value is now %s)", short(jobs.SetDigest(all)))
 	}
 	p, ok := a.person()
+	if all := a.called(); !ok && len(all) > 1 {
+		return "", a.no("「%s」さんは [people] に%d人います。--by に %s のどれかを書いてください", "%s is the name of %d people: give one of %s with --by",
+			a.in.Who.Name, len(all), strings.Join(all, ", "))
+	}
 	if !ok {
 		return "", a.no("「%s」さんは [people] にいません。--by に登録された名前を書いてください", "%s is not in [people]: give a name of the file with --by", a.in.Who.Name)
 	}
 	left := 0
+	// What this person has confirmed and what still has the same bytes stays confirmed; only the rest is said yes to now.
+	fresh := slices.DeleteFunc(slices.Clone(ms), func(m ledger.Message) bool { return slices.Contains(m.Confirmed, p.ID) })
+	if len(fresh) == 0 {
+		return "", a.no("「%s」さんは、すでに確認済みです。もう1人の確認を待っています", "%s has confirmed already; somebody else is waited for", p.Name)
+	}
+	ms = fresh
 	for _, m := range ms {
 		if !slices.Contains(m.ConfirmBy, p.ID) {
 			return "", a.no("「%s」さんは、メール %s の確認者ではありません（確認者：%s）", "%s is not among those who confirm message %s (%s)",
 				p.Name, m.Number, strings.Join(a.names(m.ConfirmBy), ", "))
-		}
-		if slices.Contains(m.Confirmed, p.ID) {
-			return "", a.no("「%s」さんは、すでに確認済みです。もう1人の確認を待っています", "%s has confirmed already; somebody else is waited for", p.Name)
 		}
 		err := a.Decide(ledger.Decision{Message: m.ID, Person: p.ID, Yes: true, Why: a.in.Why, By: a.in.Who, At: a.now}, m.Hash)
 		if err != nil {

@@ -80,6 +80,7 @@ type planning struct {
 	new      rule
 	changed  bool      // the rule is another one than at the mark
 	old      *rule     // the one before; nil when it can't be told any more
+	away     time.Time // the job was out of the rules from here until now; zero: it was not
 	since    time.Time // the old rule was at work from here to the mark without a break
 	existing func(period string) (known, bool)
 	open     []known // the job's open runs, needed when changed
@@ -228,6 +229,10 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 	m := move{run: l.run.Run, to: l.run.State, text: why.Text}
 	yes := true
 	m.change.Late = &yes
+	if !l.Due.Equal(l.run.Due) {
+		at := p.new.prepareAt(l.Due)
+		m.change.Due, m.change.PrepareAt = &l.Due, &at
+	}
 	if why.Code != "" {
 		m.change.Reasons = withReason(l.run.Reasons, why)
 	}
@@ -249,7 +254,7 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 
 // edit brings the open runs of a job to its changed rule and returns the periods that the old rule still had ahead and the
 // new one names in the past.
-func (p planning) edit(c *changes) []late {
+func (p planning) edit(c *changes) (found []late) {
 	for _, r := range p.open {
 		if r.queued || r.Early || r.Generation > 1 {
 			continue
@@ -263,6 +268,8 @@ func (p planning) edit(c *changes) []late {
 			why := p.words.noLongerNamed(r.Due)
 			c.move = append(c.move, move{run: r.Run, to: r.State, hold: ledger.Gone, text: why.Text,
 				change: ledger.RunChange{Reasons: withReason(r.Reasons, why)}})
+		case !p.away.IsZero() && o.Due.After(p.away) && p.now.Sub(o.Due) > lateness:
+			found = append(found, late{o, r, true}) // this is the wake-up that passes its due
 		case !o.Due.Equal(r.Due):
 			at := p.new.prepareAt(o.Due)
 			m := move{run: r.Run, to: r.State, change: ledger.RunChange{Due: &o.Due, PrepareAt: &at}}
@@ -275,7 +282,7 @@ func (p planning) edit(c *changes) []late {
 		}
 	}
 	if p.old == nil || p.old.schedule.Shape() != p.new.schedule.Shape() {
-		return nil
+		return found
 	}
 
 	// Every period that the old rule named up to the mark has a run. So one without a run was still ahead of it,
@@ -284,7 +291,6 @@ func (p planning) edit(c *changes) []late {
 	if p.since.After(from) {
 		from = p.since
 	}
-	var found []late
 	for n, o := range slices.Concat(p.old.schedule.Due(from, p.mark), upTo(p.old.schedule, p.mark, p.mark.Add(ahead))) {
 		if n >= atMost {
 			break

@@ -161,7 +161,7 @@ func knownJobs(tx *ledger.Tx) (jobsKnown, error) {
 			return k, err
 		}
 		k.byName[j.Name] = j
-		if have, ok := k.byCurrent[j.Current]; !ok || have.Gone {
+		if have, ok := k.byCurrent[j.Current]; !ok || latest(have, j).Name == j.Name {
 			k.byCurrent[j.Current] = j
 		}
 	}
@@ -170,18 +170,25 @@ func knownJobs(tx *ledger.Tx) (jobsKnown, error) {
 
 // of finds what the ledger knows of a job of the file: by its name, else by the one that it had before.
 func (k jobsKnown) of(j *config.Job) (ledger.Job, bool) {
-	if job, ok := k.byCurrent[j.Name]; ok {
-		return job, true
+	job, ok := k.byCurrent[j.Name]
+	if former, there := k.byCurrent[j.Renamed]; j.Renamed != "" && there && (!ok || latest(former, job).Name == former.Name && former.Name != job.Name) {
+		return former, true // also where the new name was another job's once, long gone
 	}
-	if j.Renamed != "" {
-		if job, ok := k.byCurrent[j.Renamed]; ok {
-			return job, true
+	return job, ok
+}
+
+// latest is the one of two jobs that is at work, else the one that was until later.
+func latest(a, b ledger.Job) ledger.Job {
+	if a.Gone != b.Gone {
+		if a.Gone {
+			return b
 		}
-		if job, ok := k.byName[j.Renamed]; ok && job.Current == j.Renamed {
-			return job, true
-		}
+		return a
 	}
-	return ledger.Job{}, false
+	if b.Changed.After(a.Changed) {
+		return b
+	}
+	return a
 }
 
 // identity finds a name for a new job: its own, unless a renamed job once had it and keeps its keys by it.
@@ -220,7 +227,7 @@ func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *confi
 	case was.Gone:
 		// While it was out of the rules nothing of it was due.
 		row.Mark, row.Changed, d.mark, p.mark = now, now, now, now
-		p.changed = true
+		p.changed, p.away = true, was.Changed
 	case edited:
 		row.Changed = now
 		p.changed, p.since = true, was.Changed

@@ -101,9 +101,11 @@ func (o *Office) advance(ctx context.Context, now time.Time) (more bool, err err
 		}
 		more = len(f.missed)+len(f.late)+len(f.again) > 0
 	}
-	if err := o.work(ctx, f.tasks); err != nil {
+	left, err := o.work(ctx, f.tasks)
+	if err != nil {
 		return false, err
 	}
+	s.stale = s.stale || left
 	if err := o.close(ctx, now); err != nil {
 		return false, err
 	}
