@@ -143,7 +143,7 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 	live.duties = duties
 	o.at.Store(&live)
 	o.duties, o.asleep, o.seen, o.last = duties, asleep, true, now
-	o.scan.stale = true
+	o.scan.stale, o.scan.looks = true, nil // what is held is compared with the new rules at once
 	o.log.Info("rules at work", "jobs", len(duties), "changed", changed)
 	return nil
 }
@@ -152,10 +152,18 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 type jobsKnown struct {
 	byName    map[string]ledger.Job
 	byCurrent map[string]ledger.Job
+	open      map[string][]ledger.Run    // by identity
+	same      map[[2]*calendar.Days]bool // whether two calendars have the same business days
 }
 
 func knownJobs(tx *ledger.Tx) (jobsKnown, error) {
-	k := jobsKnown{map[string]ledger.Job{}, map[string]ledger.Job{}}
+	k := jobsKnown{map[string]ledger.Job{}, map[string]ledger.Job{}, map[string][]ledger.Run{}, map[[2]*calendar.Days]bool{}}
+	for r, err := range tx.Runs(ledger.RunQuery{States: openStates}) {
+		if err != nil {
+			return k, err
+		}
+		k.open[r.Job] = append(k.open[r.Job], r)
+	}
 	for j, err := range tx.Jobs() {
 		if err != nil {
 			return k, err
@@ -241,6 +249,17 @@ func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *confi
 				}
 			}
 		}
+	default:
+		moved, err := o.calendarMoved(tx, known, d, was, now)
+		if err != nil {
+			return nil, false, err
+		}
+		if moved {
+			p.changed, p.since, p.old = true, was.Changed, &d.rule
+			if before := o.duties[was.Name]; before != nil {
+				p.old = &before.rule
+			}
+		}
 	}
 	moved := was.Gone || edited || row.Current != was.Current || row.Kind != was.Kind || row.Shape != was.Shape
 	if moved {
@@ -249,6 +268,64 @@ func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *confi
 		}
 	}
 	return d, moved, o.planJob(tx, next, d, p)
+}
+
+// calendarMoved reports whether the days of a job moved though its rule is the same: somebody edited the closed days or the table of
+// holidays. The ledger doesn't keep those, so after a start it is told by what doesn't fit: an open run with another due, or a
+// shifted period up to the mark that has no run.
+func (o *Office) calendarMoved(tx *ledger.Tx, known jobsKnown, d *duty, was ledger.Job, now time.Time) (bool, error) {
+	if before := o.duties[was.Name]; before != nil && !known.sameDays(before.job.Days, d.job.Days, now) {
+		return true, nil
+	}
+	for _, r := range known.open[was.Name] {
+		if r.Early || r.Generation > 1 {
+			continue
+		}
+		if occ, ok := d.rule.schedule.Of(r.Period); !ok || !occ.Due.Equal(r.Due) {
+			return true, nil
+		}
+	}
+	from := was.Mark.Add(-behind)
+	if was.Changed.After(from) {
+		from = was.Changed
+	}
+	if d.job.When.Shape() == calendar.ByMinute || !from.Before(was.Mark) {
+		return false, nil
+	}
+	for _, occ := range d.rule.schedule.Due(from, was.Mark) {
+		if occ.Shifted == (calendar.Text{}) {
+			continue
+		}
+		if _, err := tx.RunOf(was.Name, occ.Period); isNone(err) {
+			return true, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// sameDays compares the business days of two calendars as far as planning looks.
+func (k jobsKnown) sameDays(a, b *calendar.Days, now time.Time) bool {
+	if a == b || a == nil || b == nil {
+		return a == b
+	}
+	pair := [2]*calendar.Days{a, b}
+	same, known := k.same[pair]
+	if known {
+		return same
+	}
+	same = true
+	day := calendar.DateOf(now).AddDays(-int(behind / (24 * time.Hour)))
+	for range int((behind + ahead) / (24 * time.Hour)) {
+		if a.IsOpen(day) != b.IsOpen(day) {
+			same = false
+			break
+		}
+		day = day.AddDays(1)
+	}
+	k.same[pair] = same
+	return same
 }
 
 // oldRule is the rule that was at work before: the one in memory, else told again from what the ledger keeps of it. nil when it can't be told.

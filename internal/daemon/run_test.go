@@ -161,8 +161,8 @@ func TestReload(t *testing.T) {
 		if got := r.sink.letters(); len(got) != 2 || !strings.HasPrefix(got[1], "other/") {
 			t.Errorf("the new rules are not at work, or a period ran twice: %v", got)
 		}
-		r.write("jobs.toml", "") // an editor between two steps
-		time.Sleep(time.Second)
+		r.write("jobs.toml", "")            // an editor between two steps
+		time.Sleep(2001 * time.Millisecond) // two beats of the loop: one look at the file
 		r.write("jobs.toml", head+daily)
 		r.sleepTo("11-24 09:59")
 		n = slices.DeleteFunc(r.sink.notices(), func(s string) bool { return !strings.HasPrefix(s, "notice/reload/") })

@@ -328,6 +328,55 @@ func TestEditsWhileOff(t *testing.T) {
 	})
 }
 
+// TestCalendarEdits: closed days move periods though no rule changed; none is lost and none goes twice, at work or while off.
+func TestCalendarEdits(t *testing.T) {
+	plain := strings.ReplaceAll(monthly, `confirm = { by = ["tanaka"], count = 1 }`, "")
+	closed := strings.Replace(head, `country = "jp"`, "country = \"jp\"\nclosed = [\"2026-11-25\"]", 1)
+	both := strings.ReplaceAll(strings.ReplaceAll(plain, "毎月25日", "毎月24日と25日"), `prepare = "1 business day before"`, "")
+	for _, tt := range []struct {
+		name, rules, moment string
+		period, state, held string
+	}{
+		{"a prepared run takes the new day and is asked about", plain, "11-24 11:00", "2026-11", "drafted late", "late"},
+		{"one that was ahead is late", both, "11-24 11:00", "2026-11-25", "drafted late", "late"},
+	} {
+		for _, off := range []bool{true, false} {
+			t.Run(tt.name, func(t *testing.T) {
+				d := newDesk(t, "11-18 09:00", head+tt.rules)
+				d.pdf("pdf/acme-11.pdf", "invoice")
+				d.to(tt.moment)
+				if off {
+					d.restart("11-24 12:00", closed+tt.rules)
+				} else {
+					d.write("jobs.toml", closed+tt.rules)
+					if err := d.office.Swap(d.load()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				d.settle()
+				if got := d.runs("hosting"); !slices.Contains(got, tt.period+" "+tt.state) {
+					t.Fatalf("runs are %v", got)
+				}
+				if m := d.only("hosting", tt.period); reasons(m) != tt.held {
+					t.Errorf("held by %q", reasons(m))
+				}
+				d.to("11-26 12:00")
+				d.must("sato", "release", "it may go", Request{Job: "hosting", Period: tt.period})
+				d.settle()
+				n := 0
+				for _, a := range d.sink.letters() {
+					if strings.HasPrefix(a, "hosting/"+tt.period+"/") {
+						n++
+					}
+				}
+				if n != 1 {
+					t.Errorf("sent %d times: %v", n, d.sink.letters())
+				}
+			})
+		}
+	}
+}
+
 // TestSwap is an edit while at work: the same as one while off.
 func TestSwap(t *testing.T) {
 	plain := strings.ReplaceAll(monthly, `confirm = { by = ["tanaka"], count = 1 }`, "")
@@ -496,3 +545,43 @@ func TestMissedIsSaid(t *testing.T) {
 }
 
 var _ config.Kind = brokenKind{}
+
+// TestFileChangesBetweenLookAndQueue: the world moves after the kind has looked at it and before the letter is queued.
+func TestFileChangesBetweenLookAndQueue(t *testing.T) {
+	var d *desk
+	meddle := false
+	kinds := slices.Clone(jobs.Kinds)
+	t.Cleanup(func() { jobs.Kinds = kinds })
+	for i, k := range jobs.Kinds {
+		if k.Name() == "send" {
+			jobs.Kinds = slices.Clone(kinds)
+			jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
+				p, err := k.Prepare(ctx, w)
+				if meddle {
+					d.pdf("pdf/acme-11.pdf", "another invoice")
+				}
+				return p, err
+			}}
+		}
+	}
+	rules := strings.ReplaceAll(strings.ReplaceAll(monthly, `confirm = { by = ["tanaka"], count = 1 }`, ""), "job.hosting", "job.broken")
+	d = newDesk(t, "11-20 09:00", head+rules)
+	d.pdf("pdf/acme-11.pdf", "invoice")
+	d.to("11-25 09:59")
+	meddle = true
+	d.now = at(t, "11-25 10:00")
+	if _, err := d.office.Step(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if m := d.only("broken", "2026-11"); m.State != ledger.StateHeld {
+		t.Fatalf("the letter with the old file is %s", m.State)
+	}
+	meddle = false
+	d.to("11-25 10:05")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Fatalf("sent: %v", got)
+	}
+	if m := d.only("broken", "2026-11"); m.Predecessor == 0 {
+		t.Error("the letter with the old file went")
+	}
+}
