@@ -104,6 +104,14 @@ func (b *desk) confirm(ctx context.Context, id, set, no, why string) error {
 		return &fault{code: exitFailed, what: fmt.Sprintf(b.in("%s に、確認を待っているものはありません", "%s waits for no confirmation"), id),
 			next: "bod show " + id}
 	}
+	for _, m := range open {
+		// The office would refuse it too, but perhaps later, when nobody is there to read why.
+		if no == "" && !slices.Contains(m.ConfirmBy, who.Name) {
+			return &fault{code: exitUsage,
+				what: fmt.Sprintf(b.in("「%s」さんは、メール %s の確認者ではありません", "%s is not among those who confirm message %s"), called(c, who.Name), m.Number),
+				next: b.in("確認する人：", "who confirms it: ") + b.people(c, m.ConfirmBy)}
+		}
+	}
 	if no != "" {
 		// The no of somebody who was asked is a hold with its reason: it takes an
 		// earlier yes back, and whoever lifts it has to say why.
@@ -130,6 +138,14 @@ func (b *desk) confirm(ctx context.Context, id, set, no, why string) error {
 		}
 	}
 	return b.askOf(ctx, l, dir, who, "confirm", req, why)
+}
+
+// called is the name that a person goes by.
+func called(c *config.Config, id string) string {
+	if c != nil && c.People[id] != nil {
+		return c.People[id].Name
+	}
+	return id
 }
 
 func (b *desk) showForConfirm(c *config.Config, run ledger.Run, open []ledger.Message, bodies map[int64][]byte, set string) error {

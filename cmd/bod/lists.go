@@ -31,8 +31,8 @@ type runJSON struct {
 	Changed string          `json:"changed"`
 }
 
-func (b *desk) runJSON(r ledger.Run) runJSON {
-	out := runJSON{Number: r.Number, Job: r.Job, Period: r.Period, State: r.State, Words: jobs.RunWords(r, b.lang),
+func (b *desk) runJSON(r ledger.Run, ms []ledger.Message) runJSON {
+	out := runJSON{Number: r.Number, Job: r.Job, Period: r.Period, State: r.State, Words: jobs.RunWordsWith(r, ms, b.lang),
 		Nominal: b.stamp(r.Nominal), Due: b.stamp(r.Due), Prepare: b.stamp(r.PrepareAt), Late: r.Late, Reasons: r.Reasons, Changed: b.stamp(r.Changed)}
 	if r.Generation > 1 {
 		out.Again = r.Generation
@@ -87,7 +87,7 @@ func (b *desk) messageJSON(m ledger.Message) messageJSON {
 		out.Holds = append(out.Holds, holdJSON{h.Reason, h.Text, b.stamp(h.Since), h.By.Name})
 	}
 	for _, d := range m.Deliveries {
-		out.Deliveries = append(out.Deliveries, deliveryJSON{d.Mail, d.Role, d.State, jobs.DeliveryWords(d.State, b.lang), d.Attempts, b.stamp(d.NextTry), d.Words, b.stamp(d.Changed)})
+		out.Deliveries = append(out.Deliveries, deliveryJSON{d.Mail, d.Role, d.State, deliveryWords(m, d, b.lang), d.Attempts, b.stamp(d.NextTry), d.Words, b.stamp(d.Changed)})
 	}
 	return out
 }
@@ -165,16 +165,22 @@ func (b *desk) listRuns(ctx context.Context, q ledger.RunQuery, job string, days
 			q.DueFrom = b.daysAgo(days)
 		}
 		var all []ledger.Run
+		drafted := map[int64][]ledger.Message{}
 		for r, err := range v.Runs(q) {
 			if err != nil {
 				return err
 			}
 			all = append(all, r)
+			if r.State == ledger.RunDrafted {
+				if drafted[r.ID], err = messagesOf(v, r.ID); err != nil {
+					return err
+				}
+			}
 		}
 		if b.json {
 			out := make([]runJSON, 0, len(all))
 			for _, r := range all {
-				out = append(out, b.runJSON(r))
+				out = append(out, b.runJSON(r, drafted[r.ID]))
 			}
 			return b.list(struct {
 				Runs []runJSON `json:"runs"`
@@ -185,7 +191,7 @@ func (b *desk) listRuns(ctx context.Context, q ledger.RunQuery, job string, days
 		}
 		var rows [][]string
 		for _, r := range all {
-			rows = append(rows, []string{r.Number, b.moment(r.Due), jobs.RunWords(r, b.lang), current(v, r.Job) + "/" + r.Period})
+			rows = append(rows, []string{r.Number, b.moment(r.Due), jobs.RunWordsWith(r, drafted[r.ID], b.lang), current(v, r.Job) + "/" + r.Period})
 		}
 		columns(b.out, "", rows)
 		return nil

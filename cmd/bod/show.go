@@ -136,7 +136,13 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 	slices.SortFunc(events, func(x, y ledger.Event) int { return int(x.Seq - y.Seq) })
 	run, _ := v.Run(m.Run) // a notice has none
 	if b.json {
-		return b.messageDetailJSON(m, run, attempts, decisions, events)
+		var all []ledger.Message
+		if run.ID != 0 {
+			if all, err = messagesOf(v, run.ID); err != nil {
+				return err
+			}
+		}
+		return b.messageDetailJSON(m, run, all, attempts, decisions, events)
 	}
 
 	rows := [][]string{{b.in("状態", "State"), jobs.MessageWords(m, b.lang)}}
@@ -260,13 +266,21 @@ func (b *desk) printDeliveries(m ledger.Message) {
 	roles := map[string]string{"to": b.in("宛先", "to"), "cc": b.in("写し", "cc"), "bcc": b.in("控え", "bcc")}
 	var rows [][]string
 	for _, d := range m.Deliveries {
-		state := jobs.DeliveryWords(d.State, b.lang)
+		state := deliveryWords(m, d, b.lang)
 		if !d.NextTry.IsZero() {
 			state += fmt.Sprintf(b.in("（次は %s）", " (next try %s)"), b.moment(d.NextTry))
 		}
 		rows = append(rows, []string{roles[d.Role], d.Mail, state})
 	}
 	columns(b.out, "  ", rows)
+}
+
+// deliveryWords is the word for a delivery: why one is held is known of its message.
+func deliveryWords(m ledger.Message, d ledger.Delivery, l calendar.Language) string {
+	if d.State == ledger.StateHeld && m.State == ledger.StateHeld {
+		return jobs.MessageWords(m, l)
+	}
+	return jobs.DeliveryWords(d.State, l)
 }
 
 // printEvents tells what happened to rows, briefly; --json has every column.
@@ -321,7 +335,7 @@ func (b *desk) events(events []ledger.Event) []eventJSON {
 	return out
 }
 
-func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, attempts []ledger.Attempt, decisions []ledger.Decision, events []ledger.Event) error {
+func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, all []ledger.Message, attempts []ledger.Attempt, decisions []ledger.Decision, events []ledger.Event) error {
 	out := struct {
 		Message   messageJSON    `json:"message"`
 		Run       *runJSON       `json:"run,omitempty"`
@@ -331,7 +345,7 @@ func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, attempts []le
 		Events    []eventJSON    `json:"events"`
 	}{Message: b.messageJSON(m), Attempts: []attemptJSON{}, Decisions: []decisionJSON{}, Inputs: append([]ledger.Input{}, m.Inputs...), Events: b.events(events)}
 	if run.ID != 0 {
-		r := b.runJSON(run)
+		r := b.runJSON(run, all)
 		out.Run = &r
 	}
 	for _, a := range attempts {
@@ -362,7 +376,7 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 			Messages     []messageJSON     `json:"messages"`
 			Observations map[string]string `json:"observations"`
 			Events       []eventJSON       `json:"events"`
-		}{Run: b.runJSON(r), Messages: []messageJSON{}, Observations: map[string]string{}, Events: b.events(events)}
+		}{Run: b.runJSON(r, ms), Messages: []messageJSON{}, Observations: map[string]string{}, Events: b.events(events)}
 		for _, m := range ms {
 			out.Messages = append(out.Messages, b.messageJSON(m))
 		}
@@ -372,7 +386,7 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 		return b.list(out)
 	}
 	b.say(b.in("%s　%s/%s\n", "%s  %s/%s\n"), r.Number, current(v, r.Job), r.Period)
-	rows := [][]string{{b.in("状態", "State"), jobs.RunWords(r, b.lang)}}
+	rows := [][]string{{b.in("状態", "State"), jobs.RunWordsWith(r, ms, b.lang)}}
 	if !r.Nominal.Equal(r.Due) {
 		rows = append(rows, []string{b.in("本来の日時", "Nominal"), b.moment(r.Nominal)})
 	}

@@ -286,7 +286,11 @@ func (b *desk) upcoming(s *standing, c *config.Config, v *ledger.View) error {
 		u := upcoming{Due: b.stamp(o.Due), Job: j.Name, Title: j.Title, at: o.Due}
 		if known, err := v.Job(j.Name); err == nil {
 			if r, err := v.RunOf(known.Name, o.Period); err == nil {
-				u.State = jobs.RunWords(r, b.lang)
+				ms, err := messagesOf(v, r.ID)
+				if err != nil {
+					return err
+				}
+				u.State = jobs.RunWordsWith(r, ms, b.lang)
 			}
 		}
 		s.Next = append(s.Next, u)

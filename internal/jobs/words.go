@@ -77,6 +77,30 @@ func RunWords(r ledger.Run, l calendar.Language) string {
 	return string(r.State)
 }
 
+// RunWordsWith is the word for a run with its messages: once it is drafted, it is what the worst of them is. "Ready" for
+// a run that nobody has confirmed, or whose message may not have arrived, would be a false word.
+func RunWordsWith(r ledger.Run, ms []ledger.Message, l calendar.Language) string {
+	if r.State != ledger.RunDrafted {
+		return RunWords(r, l)
+	}
+	rank := func(m ledger.Message) int {
+		if m.State == ledger.StateHeld && !slices.ContainsFunc(m.Holds, func(h ledger.Hold) bool { return h.Reason != ledger.NotDue }) {
+			return len(openStates) // ready: better than what is on its way
+		}
+		return slices.Index(openStates, m.State)
+	}
+	worst, word := len(openStates)+1, RunWords(r, l)
+	for _, m := range ms {
+		if n := rank(m); m.Class != ledger.ClassNotice && n >= 0 && n < worst {
+			worst, word = n, MessageWords(m, l)
+		}
+	}
+	return word
+}
+
+// openStates are the states in which something is still to come, the worst first.
+var openStates = []ledger.State{ledger.StateUnknown, ledger.StateFailed, ledger.StateHeld, ledger.StateDeferred, ledger.StateSending, ledger.StateClaimed, ledger.StateQueued}
+
 // ConfirmSet are the messages of a run that a confirmation is about: those that are held and were to be confirmed.
 // It stays the same while several people say yes one after another, and changes with anything that is drafted anew.
 func ConfirmSet(ms []ledger.Message) []ledger.Message {
