@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"unicode/utf8"
 )
@@ -70,3 +72,25 @@ func FuzzWrap(f *testing.F) {
 		}
 	})
 }
+
+// A disk that fills up in the middle of a list is told; a reader that has had enough is not.
+func TestOutputThatIsCutOff(t *testing.T) {
+	rules := filepath.Join("..", "..", "jobs.toml")
+	for _, tt := range []struct {
+		cause  error
+		status int
+	}{{syscall.ENOSPC, exitFailed}, {syscall.EPIPE, exitOK}} {
+		var said bytes.Buffer
+		err := run(t.Context(), []string{"next", "-f", rules}, strings.NewReader(""), full{tt.cause}, &said)
+		if got := status(err); got != tt.status {
+			t.Errorf("%v: the status is %d, want %d", tt.cause, got, tt.status)
+		}
+		if told := strings.Contains(said.String(), "最後まで書き出せませんでした"); told != (tt.status != exitOK) {
+			t.Errorf("%v: said %q", tt.cause, said.String())
+		}
+	}
+}
+
+type full struct{ err error }
+
+func (f full) Write([]byte) (int, error) { return 0, f.err }

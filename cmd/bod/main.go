@@ -17,6 +17,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"bod/internal/calendar"
 )
 
 func main() {
@@ -38,7 +40,8 @@ const (
 // run is the program. What it returns was already told to the person; status
 // makes the exit status of it.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
-	b := newDesk(args, stdin, stdout, stderr)
+	out := &outlet{w: stdout}
+	b := newDesk(args, stdin, out, stderr)
 	defer func() {
 		// Whatever breaks in here: the ledger is only written in transactions,
 		// so a panic leaves it as it was. The stack goes where an administrator looks
@@ -46,11 +49,31 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		if p := recover(); p != nil {
 			err = b.panicked(p, debug.Stack())
 		}
+		// A list that was cut off by a full disk must not look whole to the script that reads it. A reader that has had enough
+		// (| head) is no fault.
+		if err == nil && out.err != nil && !errors.Is(out.err, syscall.EPIPE) {
+			err = b.fail(out.err, calendar.Text{JA: "結果を最後まで書き出せませんでした", EN: "couldn't write all of the output"},
+				calendar.Text{JA: "書き出す先の空きを確かめて、もう一度実行してください", EN: "see whether there is room for it, then run it once more"})
+		}
 		b.tell(err)
 	}()
 	root := b.root()
 	root.SetArgs(args)
 	return root.ExecuteContext(ctx)
+}
+
+// outlet remembers the first error of writing to w: most lines are printed where nobody could do anything about one.
+type outlet struct {
+	w   io.Writer
+	err error
+}
+
+func (o *outlet) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if err != nil && o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // status is the exit status of what run returned.
