@@ -19,6 +19,7 @@ import (
 type letter struct {
 	headers [][2]string // name and decoded value, in the order of reading
 	text    string
+	html    string // the same, dressed; may be empty
 	files   []fileInfo
 }
 
@@ -99,6 +100,9 @@ func (l *letter) part(contentType, encoding, disposition string, body io.Reader,
 	}
 	if kind == "text/plain" && l.text == "" {
 		l.text = strings.ReplaceAll(string(data), "\r\n", "\n")
+	}
+	if kind == "text/html" && l.html == "" {
+		l.html = string(data)
 	}
 	return nil
 }
