@@ -456,9 +456,10 @@ func (s *sinkSession) Mail(from string, _ *smtp.MailOptions) error {
 
 func (s *sinkSession) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.sink.mu.Lock()
-	defer s.sink.mu.Unlock()
-	if s.sink.rcpt != nil {
-		if err := s.sink.rcpt(to); err != nil {
+	answer := s.sink.rcpt
+	s.sink.mu.Unlock()
+	if answer != nil {
+		if err := answer(to); err != nil {
 			return err
 		}
 	}

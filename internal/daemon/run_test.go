@@ -173,14 +173,23 @@ func TestReload(t *testing.T) {
 	})
 }
 
-// TestStopWhileInData: the message in flight ends, and nothing new starts.
-func TestStopWhileInData(t *testing.T) {
+// TestStopInFlight: the message in flight ends, and nothing new starts.
+func TestStopInFlight(t *testing.T) {
+	t.Run("before the body", func(t *testing.T) {
+		stopInFlight(t, func(s *sink, stall func()) { s.rcpt = func(string) error { stall(); return nil } })
+	})
+	t.Run("before the answer to the dot", func(t *testing.T) {
+		stopInFlight(t, func(s *sink, stall func()) { s.stall = func(context.Context) { stall() } })
+	})
+}
+
+func stopInFlight(t *testing.T, where func(*sink, func())) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, "11-24 09:29", head+daily+strings.ReplaceAll(daily, "job.daily", "job.other"))
-		inData, goOn := make(chan struct{}), make(chan struct{})
+		inFlight, goOn := make(chan struct{}), make(chan struct{})
 		var once sync.Once
-		r.sink.set(func() { r.sink.stall = func(context.Context) { once.Do(func() { close(inData); <-goOn }) } })
-		<-inData
+		r.sink.set(func() { where(r.sink, func() { once.Do(func() { close(inFlight); <-goOn }) }) })
+		<-inFlight
 		r.stop()
 		time.Sleep(time.Minute)
 		synctest.Wait()

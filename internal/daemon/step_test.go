@@ -262,6 +262,16 @@ func TestEditsWhileOff(t *testing.T) {
 			t.Fatalf("sent: %v", got)
 		}
 	})
+	t.Run("a day that the rule got while off is not planned for the time before", func(t *testing.T) {
+		weekly := strings.ReplaceAll(strings.ReplaceAll(daily, "毎営業日 9:30", "毎週月曜 9:00 休みでも実施"), "job.daily", "job.weekly")
+		d := newDesk(t, "11-13 09:00", head+daily+weekly)
+		d.to("11-20 10:00") // Monday the 16th is the weekly job's mark; the daily one shows until when bod was at work
+		d.restart("11-21 10:00", head+daily+strings.ReplaceAll(weekly, "毎週月曜", "毎週月曜と木曜"))
+		d.to("11-22 10:00")
+		if got := d.runs("weekly"); !slices.Equal(got, []string{"2026-11-16 done"}) {
+			t.Errorf("runs are %v", got)
+		}
+	})
 	t.Run("renamed: the same identity", func(t *testing.T) {
 		d := newDesk(t, "11-18 09:00", head+plain)
 		d.pdf("pdf/acme-11.pdf", "invoice")
@@ -374,6 +384,30 @@ func TestCalendarEdits(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestDayOpenedAgain: the rule was edited, and then the closed day that had moved the period is closed no more. Its moment is past,
+// and nothing but the calendar of before knows that it was still ahead.
+func TestDayOpenedAgain(t *testing.T) {
+	rule := strings.ReplaceAll(strings.ReplaceAll(strings.ReplaceAll(monthly, `confirm = { by = ["tanaka"], count = 1 }`, ""),
+		`prepare = "1 business day before"`, ""), "休みなら前営業日", "休みなら翌営業日")
+	closed := strings.Replace(head, `country = "jp"`, "country = \"jp\"\nclosed = [\"2026-11-25\"]", 1)
+	d := newDesk(t, "11-18 09:00", closed+rule)
+	d.pdf("pdf/acme-11.pdf", "invoice")
+	for _, edit := range []struct{ moment, rules string }{
+		{"11-25 12:00", closed + strings.Replace(rule, "Hosting invoice", "Server invoice", 1)},
+		{"11-25 13:00", head + strings.Replace(rule, "Hosting invoice", "Server invoice", 1)},
+	} {
+		d.to(edit.moment)
+		d.write("jobs.toml", edit.rules)
+		if err := d.office.Swap(d.load()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.to("11-27 12:00")
+	if got := d.runs("hosting"); !slices.Equal(got, []string{"2026-11 drafted late"}) {
+		t.Errorf("runs are %v", got)
 	}
 }
 
