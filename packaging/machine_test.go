@@ -177,6 +177,7 @@ func (m *machine) run(t *testing.T, args ...string) string {
 	t.Helper()
 	out, err := m.try(t, args...)
 	if err != nil {
+		m.mark(t) // lets the journal catch up
 		t.Fatalf("%s: %v\n%s\nthe journal:\n%s", strings.Join(args, " "), err, out, m.tail())
 	}
 	return out

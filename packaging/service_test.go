@@ -53,15 +53,12 @@ func install(t *testing.T, m *machine) {
 	m.run(t, "dpkg", "-i", "/test/bod.deb")
 }
 
-// bring copies a file into the share.
+// bring copies a program or a package into the share. Another process does it: a file that this one has open for writing
+// when it starts a program is open there too, and cannot be run ("text file busy").
 func (m *machine) bring(t *testing.T, from, name string) {
 	t.Helper()
-	b, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(m.share, name), b, 0o755); err != nil {
-		t.Fatal(err)
+	if out, err := exec.CommandContext(t.Context(), "install", "-m", "755", from, filepath.Join(m.share, name)).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 }
 
@@ -330,7 +327,7 @@ func TestService(t *testing.T) {
 			}
 		}
 		pid, from := m.show(t, "MainPID"), m.mark(t)
-		m.run(t, "kill", "-STOP", pid)
+		m.sh(t, "kill -STOP "+pid)
 		m.hear(t, from, service, "Watchdog timeout")
 		m.hear(t, from, service, "SIGABRT: abort") // its stacks
 		m.hear(t, from, alarm, "was ended by the watchdog")
@@ -344,7 +341,7 @@ func TestService(t *testing.T) {
 
 	chapter("killed, it comes back", func(t *testing.T) {
 		pid, from := m.show(t, "MainPID"), m.mark(t)
-		m.run(t, "kill", "-KILL", pid)
+		m.sh(t, "kill -KILL "+pid)
 		m.hear(t, from, service, "msg=ready")
 		if got := m.show(t, "MainPID"); got == pid || got == "0" {
 			t.Errorf("MainPID=%s after %s", got, pid)
