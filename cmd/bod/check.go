@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"bod/internal/calendar"
 	"bod/internal/config"
 	"bod/internal/daemon"
 )
@@ -125,7 +127,7 @@ func (b *desk) check(brief bool) error {
 
 // trialWords says where mail goes while bod is being tried out.
 func (b *desk) trialWords(c *config.Config) string {
-	if to := c.Mail.TrialTo; to != nil {
+	if to := c.Mail.TrialTo; to != nil && c.Mail.Server != "" {
 		return fmt.Sprintf(b.in("お試し中です。すべて %s に送ります", "on trial: everything goes to %s"), to)
 	}
 	return fmt.Sprintf(b.in("お試し中です。送らずに %s へ書き出します", "on trial: nothing is sent, messages are written to %s"), c.Mail.Outbox)
@@ -148,9 +150,45 @@ func (b *desk) rulesBack(c *config.Config) {
 			dates += b.moment(t)
 		}
 		if dates == "" {
-			dates = b.in("この先の予定はありません", "nothing any more")
+			b.say("%s\n\n", b.in("  この先の予定はありません。日付を書き直すまで、行われません", "  nothing ahead: it is not done again until its dates are written anew"))
+			continue
 		}
 		b.say(b.in("  次は %s\n\n", "  next: %s\n\n"), dates)
+	}
+	b.daysBack(c.Days)
+}
+
+// daysBack says [calendar] back: "12/29〜1/3" may be meant otherwise than it was read. What is told is how long nobody works
+// on end, weekends and holidays included, for that is what a person compares with the notice on the wall.
+func (b *desk) daysBack(d *calendar.Days) {
+	company := calendar.Text{JA: "休業日", EN: "a company holiday"}
+	today := calendar.DateOf(b.now().In(b.zone))
+	var closed, open []string
+	for day, end := today, today.AddDays(365); day.Before(end); day = day.AddDays(1) {
+		if w := day.Weekday(); (w == time.Saturday || w == time.Sunday) && d.IsOpen(day) {
+			open = append(open, b.day(day))
+		}
+		first, ours := day, false
+		for !d.IsOpen(day) && day.Before(end) {
+			ours = ours || d.Why(day) == company
+			day = day.AddDays(1)
+		}
+		switch last := day.AddDays(-1); {
+		case first == day:
+		case ours && first == last:
+			closed = append(closed, b.day(first))
+		case ours:
+			closed = append(closed, b.day(first)+b.in("〜", " to ")+b.day(last))
+		}
+		if first != day {
+			day = day.AddDays(-1) // the loop goes on behind the last closed day
+		}
+	}
+	if len(closed) > 0 {
+		b.say(b.in("会社の休み（つながる土日・祝日を含む、1年先まで）\n  %s\n\n", "our own holidays (with weekends and public ones beside them, for a year)\n  %s\n\n"), strings.Join(closed, b.in("、", ", ")))
+	}
+	if len(open) > 0 {
+		b.say(b.in("土日でも開ける日\n  %s\n\n", "weekend days that are worked\n  %s\n\n"), strings.Join(open, b.in("、", ", ")))
 	}
 }
 
