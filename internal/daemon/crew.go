@@ -41,7 +41,6 @@ type outcome struct {
 	drafts   []ledger.NewMessage // rendered, or as they are sealed already where nothing changed
 	changed  bool                // what is sealed is not what would be drafted now
 	err      error
-	slow     bool // its place was given away
 }
 
 // crew are the workers at work. Its maps belong to Step.

@@ -55,7 +55,6 @@ type Office struct {
 
 	mu      sync.Mutex // Step and Swap
 	duties  map[string]*duty
-	asleep  map[string]bool // identities that the ledger knows and the rules don't name
 	seen    bool            // the rules at work are in the ledger
 	started time.Time
 	last    time.Time // the last wake-up that planned

@@ -72,14 +72,15 @@ func inWords(c changes) []string {
 	var out []string
 	moment := func(t time.Time) string { return t.In(tokyo).Format("01-02 15:04") }
 	for _, r := range c.add {
-		s := fmt.Sprintf("add %s %s %s", r.Period, moment(r.Due), r.State)
+		var s strings.Builder
+		s.WriteString(fmt.Sprintf("add %s %s %s", r.Period, moment(r.Due), r.State))
 		if r.Late {
-			s += " late"
+			s.WriteString(" late")
 		}
 		for _, why := range r.Reasons {
-			s += " (" + why.Code + ")"
+			s.WriteString(" (" + why.Code + ")")
 		}
-		out = append(out, s)
+		out = append(out, s.String())
 	}
 	for _, m := range c.move {
 		s := fmt.Sprintf("move %s %s→%s", m.run.Period, m.run.State, m.to)

@@ -42,15 +42,15 @@ func (w *watch) files() []string {
 }
 
 func (w *watch) stampOf() string {
-	stamp := ""
+	var stamp strings.Builder
 	for _, name := range w.files() {
 		info, err := os.Stat(name)
 		if err != nil {
 			return "" // gone for the moment: editors replace the file; the old rules stay at work
 		}
-		stamp += fmt.Sprintln(info.Size(), info.ModTime().UnixNano())
+		stamp.WriteString(fmt.Sprintln(info.Size(), info.ModTime().UnixNano()))
 	}
-	return stamp
+	return stamp.String()
 }
 
 // look reports whether there is something new to read.

@@ -96,10 +96,9 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 		}
 	}
 	var duties map[string]*duty
-	var asleep map[string]bool
 	var changed int
 	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
-		duties, asleep, changed = map[string]*duty{}, map[string]bool{}, 0
+		duties, changed = map[string]*duty{}, 0
 		old, err := o.rulesBefore(tx.View)
 		if err != nil {
 			return err
@@ -125,7 +124,6 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 			if duties[name] != nil {
 				continue
 			}
-			asleep[name] = true
 			if !k.Gone {
 				k.Gone, k.Changed = true, now
 				if err := tx.PutJob(k); err != nil {
@@ -142,7 +140,7 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 	live := *next // Deliver may be reading the one before
 	live.duties = duties
 	o.at.Store(&live)
-	o.duties, o.asleep, o.seen, o.last = duties, asleep, true, now
+	o.duties, o.seen, o.last = duties, true, now
 	o.scan.stale, o.scan.looks = true, nil // what is held is compared with the new rules at once
 	o.log.Info("rules at work", "jobs", len(duties), "changed", changed)
 	return nil

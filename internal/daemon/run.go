@@ -327,7 +327,8 @@ func (l *loop) status(ctx context.Context, next time.Time) string {
 		flags, err = v.Flags()
 		return err
 	})
-	for _, f := range flags {
+	if len(flags) > 0 {
+		f := flags[0]
 		if identity, one := strings.CutPrefix(f.Name, flagStopped+"/"); one {
 			return l.words.say("「%s」の送信を止めています：%s", "%s is stopped: %s", identity, f.Text)
 		}

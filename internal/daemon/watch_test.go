@@ -24,7 +24,8 @@ func TestWatchSeesBothFiles(t *testing.T) {
 	w.read()
 	quiet := func(when string) {
 		t.Helper()
-		if w.look() || w.look() {
+		first, second := w.look(), w.look()
+		if first || second {
 			t.Errorf("%s: there is something new to read", when)
 		}
 	}
