@@ -451,3 +451,15 @@ func TestKilled(t *testing.T) {
 	}
 	o.verified()
 }
+
+// What a person is told hangs on the kind: "full" can be mended by making room, "the disk returned an error" can't.
+func TestKindsOfErrors(t *testing.T) {
+	for code, want := range map[int]error{
+		13: ErrFull, 10 | 19<<8: ErrFull, 10: ErrDisk, 10 | 3<<8: ErrDisk, 8: ErrReadOnly, 8 | 5<<8: ErrReadOnly,
+		11: ErrDamaged, 26: ErrDamaged, 5: ErrBusy, 14: ErrRights, 1: nil,
+	} {
+		if got := kindOf(code); got != want {
+			t.Errorf("%d is %v, want %v", code, got, want)
+		}
+	}
+}

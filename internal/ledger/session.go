@@ -24,6 +24,7 @@ const (
 	codeBusy     = 5
 	codeReadOnly = 8
 	codeIO       = 10
+	codeShmSize  = codeIO | 19<<8
 	codeCorrupt  = 11
 	codeFull     = 13
 	codeCantOpen = 14
@@ -211,6 +212,28 @@ func drain(rows *sql.Rows, scan func(scanner) error) error {
 	return explain(errors.Join(rows.Err(), rows.Close()))
 }
 
+// kindOf is the kind that an extended result code of SQLite belongs to, nil for none.
+func kindOf(code int) error {
+	if code == codeShmSize {
+		return ErrFull // a full disk is met first where the index of the WAL is to be made, before anything is written
+	}
+	switch code & 0xff {
+	case codeFull:
+		return ErrFull
+	case codeReadOnly:
+		return ErrReadOnly
+	case codeCorrupt, codeNotADB:
+		return ErrDamaged
+	case codeIO:
+		return ErrDisk
+	case codeBusy:
+		return ErrBusy
+	case codeCantOpen:
+		return ErrRights
+	}
+	return nil
+}
+
 // explain gives an error of SQLite the kind that callers tell apart.
 func explain(err error) error {
 	if err == nil {
@@ -223,19 +246,8 @@ func explain(err error) error {
 	if !ok {
 		return err
 	}
-	switch e.Code() & 0xff {
-	case codeFull:
-		return fmt.Errorf("%w: %w", ErrFull, err)
-	case codeReadOnly:
-		return fmt.Errorf("%w: %w", ErrReadOnly, err)
-	case codeCorrupt, codeNotADB:
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
-	case codeIO:
-		return fmt.Errorf("%w: %w", ErrDisk, err)
-	case codeBusy:
-		return fmt.Errorf("%w: %w", ErrBusy, err)
-	case codeCantOpen:
-		return fmt.Errorf("%w: %w", ErrRights, err)
+	if kind := kindOf(e.Code()); kind != nil {
+		return fmt.Errorf("%w: %w", kind, err)
 	}
 	return err
 }
