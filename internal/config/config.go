@@ -155,7 +155,7 @@ type Confirm struct {
 
 // Job is one rule, agreed before the work.
 type Job struct {
-	Name      string // as in the file; "summary" for [summary]
+	Name      string // as in the file; "summary" for [summary], MorningName for its morning
 	Renamed   string // renamed_from, "" for none
 	Kind      string
 	Title     string

@@ -471,6 +471,37 @@ func (l *loader) summary() {
 	l.finish(s, job, kind)
 	l.c.jobs[summaryName] = job
 	l.c.Jobs = append(l.c.Jobs, job)
+	l.morning(s, job)
+}
+
+// morning makes the reserved job of the morning notice: the summary's readers and days at another time. One that is
+// late tells nothing that people don't know by then, so it is left out.
+func (l *loader) morning(s *section, summary *Job) {
+	e := s.get("morning")
+	if e == nil {
+		return
+	}
+	job := *summary
+	job.Name, job.When = MorningName, nil
+	job.Title = say("朝のお知らせ", "Morning notice").In(l.c.Language)
+	job.Missed, job.Line = MissedSkip, l.at.line(e.off)
+	job.LateUntil, _ = calendar.ParseLead("3 hours")
+	if at := s.str("morning"); at != "" {
+		l.schedule(s, &job, l.rule(calendar.ParseTable(map[string]any{"every": "business day", "at": at})), func(string) int { return e.val })
+	}
+	if l.f.errors > 0 || job.When == nil {
+		return
+	}
+	r, err := ReadRule(summary.Rule)
+	if err != nil {
+		return // the summary's own problem was told
+	}
+	r.Title, r.When, r.Missed, r.LateUntil = job.Title, s.sentence, job.Missed, job.LateUntil.Sentence(calendar.English)
+	if job.Rule, err = json.Marshal(r); err != nil {
+		return
+	}
+	l.c.jobs[MorningName] = &job
+	l.c.Jobs = append(l.c.Jobs, &job)
 }
 
 // plain makes a value of the tree one that JSON can write.

@@ -18,6 +18,9 @@ import (
 
 const summaryName = "summary"
 
+// MorningName is the reserved job of [summary] morning: what has to be ready today and is not yet.
+const MorningName = "morning"
+
 // loader is one Load at work, with one file.
 type loader struct {
 	c     *Config
@@ -469,6 +472,10 @@ func (l *loader) goodName(s *section, e *entry, what string) bool {
 	case what == "job" && e.key == summaryName:
 		s.problem(e.off, say("summary という名前の job は作れません", "a job cannot be called summary"),
 			say("まとめは [summary] に書きます。ほかの名前にしてください", "the summary is written in [summary]; choose another name"))
+		return false
+	case what == "job" && e.key == MorningName:
+		s.problem(e.off, say("morning という名前の job は作れません", "a job cannot be called morning"),
+			say("朝のお知らせは [summary] の morning に書きます。ほかの名前にしてください", "the morning notice is written as morning in [summary]; choose another name"))
 		return false
 	case (what == "person" || what == "partner") && allNames[e.key]:
 		return bad("は全員を指す言葉と紛らわしいので使えません", "could be taken for everybody")

@@ -191,6 +191,16 @@ func (d *desk) body(m ledger.Message) shownMessage {
 	return s
 }
 
+// runOf is a run by its job and period.
+func (d *desk) runOf(job, period string) (r ledger.Run) {
+	d.t.Helper()
+	d.view(func(v *ledger.View) (err error) {
+		r, err = v.RunOf(job, period)
+		return err
+	})
+	return r
+}
+
 // html is a sealed message's HTML.
 func (d *desk) html(m ledger.Message) (h string) {
 	d.t.Helper()

@@ -233,9 +233,9 @@ func (m matter) subject(title string, l calendar.Language) string {
 			n = m.messages[0].Addressee
 		}
 		if m.what == whatUnknown {
-			return calendar.Text{JA: fmt.Sprintf("【要確認】%sへのまとめが届いたか分かりません", n), EN: fmt.Sprintf("[please check] The summary to %s may not have arrived", n)}.In(l)
+			return calendar.Text{JA: fmt.Sprintf("【要確認】%sへの%sが届いたか分かりません", n, m.own(l)), EN: fmt.Sprintf("[please check] The %s to %s may not have arrived", m.own(l), n)}.In(l)
 		}
-		return calendar.Text{JA: fmt.Sprintf("【要確認】%sへのまとめをお届けできていません", n), EN: fmt.Sprintf("[please check] The summary to %s was not sent", n)}.In(l)
+		return calendar.Text{JA: fmt.Sprintf("【要確認】%sへの%sをお届けできていません", n, m.own(l)), EN: fmt.Sprintf("[please check] The %s to %s was not sent", m.own(l), n)}.In(l)
 	}
 	amount := ""
 	if sum, ok := m.amount(); ok {
@@ -292,9 +292,9 @@ func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 	case m.what == whatPaused:
 		return m.state(l)
 	case m.summary && m.what == whatUnknown:
-		return calendar.Text{JA: "まとめを送る途中で接続が切れ、届いたか分かりません。\n自動では送り直しません。", EN: "The connection broke while the summary was being sent. It is not\nknown whether it arrived, and it is not sent again."}.In(l)
+		return calendar.Text{JA: m.own(l) + "を送る途中で接続が切れ、届いたか分かりません。\n自動では送り直しません。", EN: "The connection broke while the " + m.own(l) + " was being sent. It is not\nknown whether it arrived, and it is not sent again."}.In(l)
 	case m.summary:
-		return calendar.Text{JA: "まとめをお届けできていません。", EN: "The summary has not been sent."}.In(l)
+		return calendar.Text{JA: m.own(l) + "をお届けできていません。", EN: "The " + m.own(l) + " has not been sent."}.In(l)
 	}
 	var t calendar.Text
 	switch m.what {
@@ -328,6 +328,14 @@ func (m matter) tried(at func(time.Time) string) string {
 		}
 	}
 	return at(m.run.Due)
+}
+
+// own is what bod's own mail to its readers is called.
+func (m matter) own(l calendar.Language) string {
+	if m.run.Job == config.MorningName {
+		return calendar.Text{JA: "朝のお知らせ", EN: "morning notice"}.In(l)
+	}
+	return calendar.Text{JA: "まとめ", EN: "summary"}.In(l)
 }
 
 // details are what a person needs to see: what, why, to whom, until when.

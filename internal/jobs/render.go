@@ -53,6 +53,9 @@ func Render(w *World, d Draft) (ledger.NewMessage, error) {
 	switch d.Class {
 	case ledger.ClassSummary:
 		m.Deadline = date.Add(summaryDeadline)
+		if w.Job.Name == config.MorningName {
+			m.Deadline = w.Job.LateUntil.After(date, w.Job.Days)
+		}
 	case ledger.ClassNotice:
 		m.Deadline = date.Add(noticeDeadline)
 	default:

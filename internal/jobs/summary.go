@@ -87,6 +87,9 @@ func (summary) Prepare(ctx context.Context, w *World) (Prepared, error) {
 	if !ok {
 		return Prepared{}, fmt.Errorf("couldn't prepare the summary: it was not decoded as one")
 	}
+	if w.Job.Name == config.MorningName {
+		return prepareMorning(ctx, w, s)
+	}
 	if due := dueOf(w); w.Now.Before(due) {
 		// A look at a coming summary: its tomorrow is the day after it, not after today.
 		then := *w
@@ -109,7 +112,7 @@ func (summary) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		if len(w.Run.Only) > 0 && !slices.Contains(w.Run.Only, r.ID) {
 			continue
 		}
-		d, err := e.draft(r)
+		d, err := ownDraft(e.w, r, func() (string, *page) { return e.words(r) })
 		if err != nil {
 			return Prepared{}, err
 		}
@@ -272,35 +275,6 @@ func (e *edition) earliest() time.Time {
 	return t
 }
 
-// draft words one reader's copy.
-func (e *edition) draft(reader *config.Person) (Draft, error) {
-	c := e.w.Config
-	subject, p := e.words(reader)
-	to := addressesOf(config.Addressee{Person: reader})
-	l := ownLetter(c, to, subject, p)
-	env := &envelope{config: c}
-	env.add("to", to...)
-	var inputs []ledger.Input
-	for _, in := range []struct {
-		kind, name string
-		value      any
-	}{
-		{"rule", e.w.Identity, effectiveRule(e.w)},
-		{"company", c.Company.Name, []any{c.Company, c.Mail.From, c.Mail.ReplyTo, c.Mail.TrialTo, c.Language}},
-		{"addressee", reader.ID, env.rs},
-	} {
-		i, err := inputOf(in.kind, in.name, in.value)
-		if err != nil {
-			return Draft{}, err
-		}
-		inputs = append(inputs, i)
-	}
-	return Draft{
-		Class: ledger.ClassSummary, Part: reader.ID, Addressee: nameOf(config.Addressee{Person: reader}, e.l),
-		Letter: l, Recipients: env.rs, Inputs: inputs, Unconfirmed: true,
-	}, nil
-}
-
 // ownName is the name that bod's own mail comes from: bod（青空システム）.
 func ownName(c *config.Config) string {
 	name := shortCompany(c.Company.Name)
@@ -324,8 +298,9 @@ type coming struct {
 	job     *config.Job
 	due     time.Time
 	title   string
-	missing []ledger.Reason // not empty: not prepared
-	word    string          // how it stands, where it is more than ready
+	missing []ledger.Reason  // not empty: not prepared
+	word    string           // how it stands, where it is more than ready
+	confirm []*config.Person // whose yes it still needs
 }
 
 // aheadLimit bounds the occurrences that are prepared for a look: the summary has to come also where there are thousands.
@@ -407,7 +382,7 @@ func comingOf(ctx context.Context, w *World, k Kind, j *config.Job, identity str
 					return x, true, nil
 				}
 			case ledger.RunDrafted, ledger.RunFailed:
-				x.word, err = standing(w, r)
+				x.word, x.confirm, err = standing(w, r)
 				return x, true, err
 			}
 		}
@@ -421,24 +396,29 @@ func comingOf(ctx context.Context, w *World, k Kind, j *config.Job, identity str
 	return x, true, nil
 }
 
-// standing words how a run's messages stand; "" when all are ready.
-func standing(w *World, r ledger.Run) (string, error) {
+// standing words how a run's messages stand, "" when all are ready, and names those whose yes it still needs.
+func standing(w *World, r ledger.Run) (worst string, confirm []*config.Person, err error) {
 	l := w.Config.Language
 	if r.State == ledger.RunFailed {
-		return RunWords(r, l), nil
+		return RunWords(r, l), nil, nil
 	}
 	ready := calendar.Text{JA: "準備できています", EN: "ready"}.In(l)
-	worst := ""
 	for m, err := range w.Ledger.Messages(ledger.MessageQuery{Run: r.ID}) {
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		if m.State == ledger.StateReplaced || m.State == ledger.StateRejected {
 			continue
 		}
 		word := MessageWords(m, l)
 		if len(m.Confirmed) < m.ConfirmCount && m.State == ledger.StateHeld {
-			who := names(people(w.Config, m.ConfirmBy), withSan, l)
+			asked := people(w.Config, m.ConfirmBy)
+			for _, p := range asked {
+				if !slices.Contains(confirm, p) && !slices.Contains(m.Confirmed, p.ID) {
+					confirm = append(confirm, p)
+				}
+			}
+			who := names(asked, withSan, l)
 			if l == calendar.English {
 				word += " (" + who + ")"
 			} else {
@@ -450,7 +430,7 @@ func standing(w *World, r ledger.Run) (string, error) {
 		}
 	}
 	if worst == ready {
-		return "", nil
+		worst = ""
 	}
-	return worst, nil
+	return worst, confirm, nil
 }
