@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -44,12 +45,13 @@ type desk struct {
 	lang calendar.Language
 	zone *time.Location
 	now  func() time.Time
+	txt  func(ctx context.Context, name string) ([]string, error) // asks DNS for texts
 }
 
 // newDesk finds the language first, for even the help is read by a person: the
 // file's, where a file can be read, else the terminal's.
 func newDesk(args []string, stdin io.Reader, stdout, stderr io.Writer) *desk {
-	b := &desk{stdin: stdin, raw: stdout, out: cleaner{stdout}, err: cleaner{stderr}, rawErr: stderr, zone: time.Local, now: time.Now}
+	b := &desk{stdin: stdin, raw: stdout, out: cleaner{stdout}, err: cleaner{stderr}, rawErr: stderr, zone: time.Local, now: time.Now, txt: net.DefaultResolver.LookupTXT}
 	b.file = fileFlag(args)
 	b.lang = peek(b.file).language
 	return b
@@ -213,10 +215,19 @@ func fileOf(problems []config.Problem, rules string) string {
 // rules are no reason not to look at the ledger.
 func (b *desk) place() (dir string, c *config.Config) {
 	c, problems := b.load(b.file)
-	if c != nil {
-		return c.StateDir(b.state, os.Getenv("STATE_DIRECTORY")), c
+	if c == nil && len(problems) > 0 {
+		fmt.Fprintf(b.err, b.in("注意: 予定表 %s は読めない状態です（bod check で確かめられます）。記録だけを見ます\n",
+			"note: the rules %s cannot be read now (see bod check); only the ledger is looked at\n"), b.file)
 	}
-	dir = b.state
+	return b.ledgerFolder(c), c
+}
+
+// ledgerFolder is the ledger's folder by the rules, or by what can be seen of them.
+func (b *desk) ledgerFolder(c *config.Config) string {
+	if c != nil {
+		return c.StateDir(b.state, os.Getenv("STATE_DIRECTORY"))
+	}
+	dir := b.state
 	if dir == "" {
 		dir, _, _ = strings.Cut(os.Getenv("STATE_DIRECTORY"), ":")
 	}
@@ -232,11 +243,7 @@ func (b *desk) place() (dir string, c *config.Config) {
 	if full, err := filepath.Abs(dir); err == nil {
 		dir = full
 	}
-	if len(problems) > 0 {
-		fmt.Fprintf(b.err, b.in("注意: 予定表 %s は読めない状態です（bod check で確かめられます）。記録だけを見ます\n",
-			"note: the rules %s cannot be read now (see bod check); only the ledger is looked at\n"), b.file)
-	}
-	return dir, nil
+	return dir
 }
 
 // reader opens the ledger beside whoever holds it.

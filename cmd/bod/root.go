@@ -99,7 +99,7 @@ Exit status
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),
 		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand(),
 		b.stopCommand(), b.startCommand())
-	add(groupKeep, b.verifyCommand(), b.backupCommand(), b.schemaCommand(), b.versionCommand(), b.completionCommand())
+	add(groupKeep, b.doctorCommand(), b.verifyCommand(), b.backupCommand(), b.schemaCommand(), b.versionCommand(), b.completionCommand())
 	return root
 }
 
