@@ -42,7 +42,8 @@ type header struct {
 	list   bool // [[…]]
 	lost   bool // could not be read: nobody knows where the statements belong
 	body   []statement
-	lo, hi int // the statements' place in the text
+	mended bool // a full-width sign stands in its lines: the text is not what the parser can read at once
+	lo, hi int  // the statements' place in the text
 }
 
 // maxDepth of lists and inline tables; the file needs two.
@@ -92,6 +93,7 @@ func scan(src string, f *findings, give func(*header)) {
 			h.hi = s.pos
 			h.body = append(h.body, st)
 		}
+		h.mended = h.mended || len(s.edits) > 0
 		s.flush()
 	}
 	give(&h)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/BurntSushi/toml"
+
+	"bod/internal/calendar"
 )
 
 // values turns the tree back into what the parser gives for a whole file.
@@ -116,6 +118,16 @@ func TestNothingIsSaidTwice(t *testing.T) {
 		plant(text, &f, newLines(text))
 		if f.errors != 1 {
 			t.Errorf("%q has %d errors: %v", text, f.errors, f.list)
+		}
+	}
+}
+
+// One slip is one problem: the parser's own words about the same place would only confuse.
+func TestWideSignsBetweenStatementsAreToldOnce(t *testing.T) {
+	for _, between := range []string{"　\n", "　　\n\n", "＃めも\n", "　# remark\n", "　"} {
+		l := loadText(t, inOffice(small+"[job.a]\nkind = \"send\"\n"+between+"title = \"請求書\"\nwhen = \"毎営業日 9:30\"\nto = \"acme\"\nletter = \"a.txt\"\n"))
+		if l.f.errors != 1 {
+			t.Errorf("%q: said\n%s", between, l.said(calendar.Japanese))
 		}
 	}
 }

@@ -206,7 +206,7 @@ func (t *tree) fill(src string, to *table, h *header) {
 	if len(h.body) == 0 {
 		return
 	}
-	whole := true
+	whole := !h.mended
 	for i := range h.body {
 		st := &h.body[i]
 		whole = whole && !st.broken && !st.mended
