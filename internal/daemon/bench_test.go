@@ -118,7 +118,7 @@ func BenchmarkIdle10000Jobs(b *testing.B) {
 }
 
 // BenchmarkWholeWay is messages a second from queued to sent over TCP to a mail server on this machine, `sending` durable before
-// each dot and the receipt after it: three commits for each message.
+// each dot and the receipt after it, together with the claim of the next: two commits for each message.
 func BenchmarkWholeWay(b *testing.B) {
 	for _, size := range []int{2 << 10, 100 << 10} {
 		b.Run(fmt.Sprintf("%dKB", size>>10), func(b *testing.B) {

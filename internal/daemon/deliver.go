@@ -29,6 +29,15 @@ type line struct {
 	session mailer.Session
 	carrier mailer.Carrier // that opened it
 	swapped int            // the reload up to which a refused login was tried
+	next    *claim         // the message after the one whose receipts were just written
+}
+
+// claim is a message that is ours to carry, with its sealed bytes.
+type claim struct {
+	message int64
+	token   string
+	to      []ledger.Delivery
+	body    []byte
 }
 
 func (l *line) hangUp() {
@@ -44,7 +53,11 @@ func (o *Office) Deliver(ctx context.Context) (sent int, err error) {
 	o.sending.Lock()
 	defer o.sending.Unlock()
 	defer o.line.hangUp()
+	defer func() { err = errors.Join(err, o.giveBack(ctx)) }()
 	for ctx.Err() == nil {
+		if err := o.giveBack(ctx); err != nil {
+			return sent, err
+		}
 		st := o.at.Load()
 		if st.duties == nil {
 			return sent, nil // no Step has brought the rules to the ledger yet
@@ -76,11 +89,11 @@ func (o *Office) Deliver(ctx context.Context) (sent int, err error) {
 			continue
 		}
 		moved := false
-		for _, m := range ms {
+		for i := range ms {
 			if ctx.Err() != nil || o.at.Load() != st {
 				break
 			}
-			n, went, err := o.deliver(ctx, st, m, ms)
+			n, went, err := o.deliver(ctx, st, ms, i)
 			sent += n
 			if err != nil {
 				return sent, err
@@ -297,61 +310,67 @@ func backoff(tries int) time.Duration {
 	return time.Minute << max(0, tries-1)
 }
 
-// deliver makes one attempt with one message. went is false when nothing can go now.
-func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, waiting []ledger.Message) (sent int, went bool, err error) {
-	// The rate's turn comes before the session: at a few messages an hour a server hangs up on one that waits without a word.
-	if err := st.limiter.Wait(ctx); err != nil {
-		return 0, false, nil
+// giveBack queues again what was claimed ahead and won't be carried: nothing of it was said. If we die before it, the next
+// start does the same.
+func (o *Office) giveBack(ctx context.Context) error {
+	c := o.line.next
+	if c == nil {
+		return nil
 	}
-	if held, err := o.holdGone(ctx, st, m); err != nil || held {
-		return 0, true, err
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
+	err := o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.Unclaim(c.token) })
+	if err != nil && !errors.Is(err, ledger.ErrFenced) {
+		return fmt.Errorf("couldn't give back what was claimed: %w", err) // it is kept in mind, and tried again by the next delivery
 	}
-	if ok, err := o.connect(ctx, st, waiting); err != nil || !ok {
-		return 0, false, err
+	o.line.next = nil
+	return nil
+}
+
+// claim claims a message in a transaction.
+func (o *Office) claim(tx *ledger.Tx, st *standing, m ledger.Message) (*claim, error) {
+	// What was asked before the session was opened is minutes old where the server was slow; under other rules it is asked again.
+	if o.at.Load() != st {
+		return nil, ledger.ErrStale
 	}
-	var token string
-	var to []ledger.Delivery
-	var body []byte
-	err = o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error {
-		// What holdGone saw is minutes old where the server was slow; under other rules it is asked again.
-		if o.at.Load() != st {
-			return ledger.ErrStale
+	// A person's stop counts from the moment it is in the ledger, also for what was listed before it.
+	if halted, err := stopsOf(tx.View); err != nil || halted.holds(m) {
+		return nil, cmp.Or(err, ledger.ErrStale)
+	}
+	c := &claim{message: m.ID}
+	var err error
+	if c.body, err = tx.Body(m.ID); err != nil {
+		return nil, err
+	}
+	if c.token, c.to, err = tx.Claim(m.ID); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// deliver makes one attempt with the message ms[i]. went is false when nothing can go now.
+func (o *Office) deliver(ctx context.Context, st *standing, ms []ledger.Message, i int) (sent int, went bool, err error) {
+	m := ms[i]
+	c := o.line.next
+	if o.line.next = nil; c == nil || c.message != m.ID {
+		if c, went, err = o.claimNow(ctx, st, m, ms); c == nil || err != nil {
+			return 0, went, err
 		}
-		// A person's stop counts from the moment it is in the ledger, also for what was listed before it.
-		if halted, err := stopsOf(tx.View); err != nil || halted.holds(m) {
-			return cmp.Or(err, ledger.ErrStale)
-		}
-		if token, to, err = tx.Claim(m.ID); err != nil {
-			return err
-		}
-		body, err = tx.Body(m.ID)
-		return err
-	})
-	if errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) || err == nil && len(to) == 0 {
-		return 0, true, nil // a person was faster
-	}
-	if errors.Is(err, ledger.ErrDamaged) {
-		// Its bytes are not what was sealed. It fails, so that people hear of it and nothing else waits behind it.
-		o.log.Error("the stored bytes of a message are damaged; it is not sent", "job", m.Job, "message", m.Number, "err", err)
-		return 0, true, o.endUnsaid(ctx, m, mailer.Failed, "bytes", err)
-	}
-	if err != nil {
-		return 0, false, fmt.Errorf("couldn't claim the message %s: %w", m.Number, err)
 	}
 	testOnlyAt("claimed")
 
-	p := mailer.Parcel{From: m.From, Data: body, BeforeDot: func(accepted []string) error {
+	p := mailer.Parcel{From: m.From, Data: c.body, BeforeDot: func(accepted []string) error {
 		// Its own time limit, so that a ledger that stalls doesn't outlast the server's patience; no other end,
 		// because the message in flight ends even while the office is being stopped.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		testOnlyAt("before sending")
-		err := o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.Sending(token, accepted) })
+		err := o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.Sending(c.token, accepted) })
 		// Dying from here on leaves the delivery in sending: unknown at the next start, and never sent again by itself.
 		testOnlyAt("sending")
 		return err
 	}}
-	for _, d := range to {
+	for _, d := range c.to {
 		p.To = append(p.To, d.Mail)
 	}
 	o.log.Debug("sending", "job", m.Job, "message", m.Number, "key", m.Key)
@@ -362,7 +381,13 @@ func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, wa
 	if broken {
 		o.line.hangUp()
 	}
-	if err := o.receive(ctx, m, token, receipts); err != nil {
+	// The one commit that stores these receipts claims the next message as well, where nothing stands between the two: not a
+	// session to be opened, not the rate, not the rules. A commit is what a small message waits for.
+	var ahead *ledger.Message
+	if !broken && i+1 < len(ms) && ctx.Err() == nil && st.config.Mail.Rate.N == 0 && o.gone(st, ms[i+1]) == "" {
+		ahead = &ms[i+1]
+	}
+	if err := o.receive(ctx, st, m, c.token, receipts, ahead); err != nil {
 		return 0, false, err
 	}
 	for _, r := range receipts {
@@ -378,6 +403,36 @@ func (o *Office) deliver(ctx context.Context, st *standing, m ledger.Message, wa
 		log("one attempt", "job", m.Job, "message", m.Number, "key", m.Key, "state", r.Result, "stage", r.Stage, "code", r.Code, "words", r.Words)
 	}
 	return sent, true, nil
+}
+
+// claimNow waits for the rate, holds what the rules don't name any more, opens the session where there is none, and claims. No
+// claim: the message can't go, and went says whether another one can.
+func (o *Office) claimNow(ctx context.Context, st *standing, m ledger.Message, waiting []ledger.Message) (c *claim, went bool, err error) {
+	// The rate's turn comes before the session: at a few messages an hour a server hangs up on one that waits without a word.
+	if err := st.limiter.Wait(ctx); err != nil {
+		return nil, false, nil
+	}
+	if held, err := o.holdGone(ctx, st, m); err != nil || held {
+		return nil, true, err
+	}
+	if ok, err := o.connect(ctx, st, waiting); err != nil || !ok {
+		return nil, false, err
+	}
+	err = o.ledger.Update(ctx, o.moment(), self(), func(tx *ledger.Tx) error {
+		c, err = o.claim(tx, st, m)
+		return err
+	})
+	switch {
+	case err == nil:
+		return c, true, nil
+	case errors.Is(err, ledger.ErrDamaged):
+		// Its bytes are not what was sealed. It fails, so that people hear of it and nothing else waits behind it.
+		o.log.Error("the stored bytes of a message are damaged; it is not sent", "job", m.Job, "message", m.Number, "err", err)
+		return nil, true, o.endUnsaid(ctx, m, mailer.Failed, "bytes", err)
+	case errors.Is(err, ledger.ErrStale), errors.Is(err, ledger.ErrNotFound):
+		return nil, true, nil // a person was faster
+	}
+	return nil, false, fmt.Errorf("couldn't claim the message %s: %w", m.Number, err)
 }
 
 // inFlight is a context that outlives a stop by drain.
@@ -399,17 +454,29 @@ func inFlight(ctx context.Context) (context.Context, func()) {
 }
 
 // receive writes what is known after the attempt, however long the ledger can't be written: the receipt is in no other place.
-// If we die before it is written, the delivery is unknown at the next start.
-func (o *Office) receive(ctx context.Context, m ledger.Message, token string, rs []mailer.Receipt) error {
+// If we die before it is written, the delivery is unknown at the next start. ahead, if any, is claimed in the same transaction.
+func (o *Office) receive(ctx context.Context, st *standing, m ledger.Message, token string, rs []mailer.Receipt, ahead *ledger.Message) error {
 	steady := context.WithoutCancel(ctx)
 	for tries := 1; ; tries++ {
 		now := o.moment()
 		once, cancel := context.WithTimeout(steady, 30*time.Second)
-		err := o.ledger.Update(once, now, self(), func(tx *ledger.Tx) error { return tx.Receive(token, rs, retry(m, now)) })
+		var next *claim
+		err := o.ledger.Update(once, now, self(), func(tx *ledger.Tx) (err error) {
+			if err := tx.Receive(token, rs, retry(m, now)); err != nil || ahead == nil {
+				return err
+			}
+			next, err = o.claim(tx, st, *ahead)
+			return err
+		})
 		cancel()
 		if err == nil {
+			o.line.next = next
 			testOnlyAt("received")
 			return nil
+		}
+		if ahead != nil {
+			ahead = nil // whatever is the matter with the next one, it must not cost this one its receipts
+			continue
 		}
 		if errors.Is(err, ledger.ErrFenced) || errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) {
 			return fmt.Errorf("couldn't write the receipts of the message %s: %w", m.Number, err)
@@ -422,13 +489,12 @@ func (o *Office) receive(ctx context.Context, m ledger.Message, token string, rs
 	}
 }
 
-// holdGone holds a message whose job or addressee doesn't stand in the rules any more.
-func (o *Office) holdGone(ctx context.Context, st *standing, m ledger.Message) (held bool, err error) {
+// gone says why a message can't go by the rules: its job or an addressee doesn't stand there any more. "": it can.
+func (o *Office) gone(st *standing, m ledger.Message) (text string) {
 	if m.Class == ledger.ClassNotice || m.Job == "" {
-		return false, nil
+		return ""
 	}
 	w := st.words()
-	text := ""
 	if d := st.duties[m.Job]; d == nil {
 		text = w.jobGone().Text
 	} else {
@@ -438,6 +504,12 @@ func (o *Office) holdGone(ctx context.Context, st *standing, m ledger.Message) (
 			}
 		}
 	}
+	return text
+}
+
+// holdGone holds a message that can't go by the rules.
+func (o *Office) holdGone(ctx context.Context, st *standing, m ledger.Message) (held bool, err error) {
+	text := o.gone(st, m)
 	if text == "" {
 		return false, nil
 	}

@@ -291,3 +291,59 @@ func damage(t *testing.T, file string, message int64) {
 		run(text)
 	}
 }
+
+// TestClaimedAhead: the commit that stores one message's receipts claims the next. Whatever comes between the two, the first
+// is sent once, and the second is as if it had never been claimed.
+func TestClaimedAhead(t *testing.T) {
+	rules := head + daily + strings.NewReplacer("job.daily", "job.other", `"mori"`, `"tanaka"`).Replace(daily)
+	for _, c := range []struct {
+		name  string
+		comes func(d *desk, stop func())
+		state ledger.State
+		sent  int
+	}{
+		{"nothing", func(*desk, func()) {}, ledger.StateSent, 2},
+		{"a stop", func(_ *desk, stop func()) { stop() }, ledger.StateQueued, 1},
+		{"an edit", func(d *desk, _ func()) { // which of the two goes first is left to chance
+			left := "mori"
+			if strings.HasPrefix(d.sink.letters()[0], "daily/") {
+				left = "tanaka"
+			}
+			d.swap(strings.Replace(rules, `"`+left+`"]`, `"sato"]`, 1))
+		}, ledger.StateHeld, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := newDesk(t, "11-20 09:00", rules)
+			d.settle()
+			d.now = at(t, "11-20 09:31")
+			if _, err := d.office.Step(t.Context()); err != nil { // seals and queues
+				t.Fatal(err)
+			}
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			claims := 0
+			testOnlyAt = func(step string) {
+				if step == "received" && claims == 0 {
+					claims++
+					c.comes(d, stop)
+				}
+			}
+			defer func() { testOnlyAt = func(string) {} }()
+			sent, err := d.office.Deliver(ctx)
+			if err != nil || len(d.sink.letters()) != c.sent {
+				t.Errorf("sent %d (%v), %v", sent, d.sink.letters(), err)
+			}
+			second := d.only("other", "2026-11-20")
+			if strings.HasPrefix(d.sink.letters()[0], "other/") {
+				second = d.only("daily", "2026-11-20")
+			}
+			if second.State != c.state || c.state != ledger.StateSent && second.Deliveries[0].Attempts != 0 {
+				t.Errorf("the second is %s after %d attempts", second.State, second.Deliveries[0].Attempts)
+			}
+			d.settle()
+			if want := map[ledger.State]int{ledger.StateSent: 2, ledger.StateQueued: 2, ledger.StateHeld: 1}[c.state]; len(d.sink.letters()) != want {
+				t.Errorf("in the end %v arrived", d.sink.letters())
+			}
+		})
+	}
+}
