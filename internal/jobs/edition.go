@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"sort"
@@ -11,6 +12,9 @@ import (
 	"bod/internal/config"
 	"bod/internal/ledger"
 )
+
+// footAtMost is how many changes of the rules the footer tells one by one.
+const footAtMost = 5
 
 // foldAfter is how many jobs that went well are listed; the rest is a number, so that the mail stays one screen.
 const foldAfter = 8
@@ -210,20 +214,20 @@ func (e *edition) outcome(tl tally, open []matter) string {
 	case k == 0 && rest == 0:
 		return e.t(span+"は、すべて完了しました。\n", "All of "+span+" are done.\n") + nothing
 	case k == 0:
-		return e.t(fmt.Sprintf("%s%d件のうち%d件が完了しました。\n", span, tl.due, tl.done), fmt.Sprintf("%d of %d are done of %s.\n", tl.done, tl.due, span)) + nothing
+		return e.t(fmt.Sprintf("%s%d件のうち%d件が完了しました。\n", span, tl.due, tl.done), fmt.Sprintf("%s: %d of %d done.\n", capital(span, e.l), tl.done, tl.due)) + nothing
 	case tl.due == 0:
-		return e.t(fmt.Sprintf("%sはありませんでした。\n対応をお願いしたいことが%d件あります。", span, k), fmt.Sprintf("There were no duties. %s you.", plural(k, "matter needs", "matters need")))
+		return e.t(fmt.Sprintf("%sはありませんでした。\n対応をお願いしたいことが%d件あります。", span, k), fmt.Sprintf("There were no duties.\n%s a person.", plural(k, "matter needs", "matters need")))
 	case rest == 0:
 		return e.t(fmt.Sprintf("%s%d件は、すべて完了しました。\nほかに、対応をお願いしたいことが%d件あります。", span, tl.due, k),
 			fmt.Sprintf("All of %s are done (%d).\nBesides, %s a person.", span, tl.due, plural(k, "matter needs", "matters need")))
 	case tl.open == rest && tl.done > 0:
 		return e.t(fmt.Sprintf("%s%d件のうち%d件が完了し、%d件を送らずに止めています。", span, tl.due, tl.done, rest),
-			fmt.Sprintf("Of %s (%d), %d are done and %d on hold.", span, tl.due, tl.done, rest))
+			fmt.Sprintf("%s: %d of %d done, %d on hold.", capital(span, e.l), tl.done, tl.due, rest))
 	case tl.open == rest:
-		return e.t(fmt.Sprintf("%s%d件を、送らずに止めています。", span, rest), fmt.Sprintf("Of %s, %d are on hold.", span, rest))
+		return e.t(fmt.Sprintf("%s%d件を、送らずに止めています。", span, rest), fmt.Sprintf("%s: %d on hold.", capital(span, e.l), rest))
 	}
 	return e.t(fmt.Sprintf("%s%d件のうち%d件が完了しました。\n対応をお願いしたいことが%d件あります。", span, tl.due, tl.done, k),
-		fmt.Sprintf("Of %s (%d), %d are done.\n%s a person.", span, tl.due, tl.done, plural(k, "matter needs", "matters need")))
+		fmt.Sprintf("%s: %d of %d done.\n%s a person.", capital(span, e.l), tl.done, tl.due, plural(k, "matter needs", "matters need")))
 }
 
 // needs lists what needs a person: in full the first time, one line with its age afterwards.
@@ -715,6 +719,7 @@ func (e *edition) foot(reader *config.Person, since time.Time) foot {
 	changed := e.t("予定の変更：なし", "Changes to the rules: none")
 	previous := e.t("前回：なし（はじめてのまとめです）", "last summary: none, this is the first")
 	check := ""
+	var told []string
 	first := len(e.history) == 0
 	e.try("the changes to the rules", "予定の変更", func() error {
 		if e.w.Ledger == nil || first {
@@ -722,11 +727,14 @@ func (e *edition) foot(reader *config.Person, since time.Time) foot {
 		}
 		what, err := e.changes(since)
 		if len(what) > 0 {
-			list := strings.Join(what[:min(3, len(what))], e.t("、", ", "))
-			if len(what) > 3 {
-				list += e.t(fmt.Sprintf("ほか%d件", len(what)-3), fmt.Sprintf(" and %d more", len(what)-3))
+			changed = e.t(fmt.Sprintf("予定の変更：%d件", len(what)), fmt.Sprintf("Changes to the rules: %d", len(what)))
+		}
+		for i, w := range what {
+			if i == footAtMost {
+				told = append(told, e.t(fmt.Sprintf("・ほか%d件", len(what)-i), fmt.Sprintf("- and %d more", len(what)-i)))
+				break
 			}
-			changed = e.t("予定の変更：あり（"+list+"）", "Changes to the rules: "+list)
+			told = append(told, e.t("・", "- ")+w)
 		}
 		return err
 	})
@@ -755,30 +763,76 @@ func (e *edition) foot(reader *config.Person, since time.Time) foot {
 	if textWidth(lines[0], true) > columns {
 		lines = foot{changed, previous}
 	}
+	lines = append(lines, told...)
 	if check != "" {
 		lines = append(lines, check)
 	}
 	return lines
 }
 
-// changes names the jobs whose rule changed, came or went since then.
+// changes says what became of each job whose rule changed, came or went since then: the title, and what it was and is.
 func (e *edition) changes(since time.Time) ([]string, error) {
+	c, v := e.w.Config, e.w.Ledger
 	var out []string
-	for j, err := range e.w.Ledger.Jobs() {
+	for j, err := range v.Jobs() {
 		if err != nil {
 			return out, err
 		}
 		if !j.Changed.After(since) && !j.Seen.After(since) {
 			continue
 		}
-		title := jobTitle(jobOf(e.w.Config, e.w.Ledger, j.Name), j.Current)
+		title := jobTitle(jobOf(c, v, j.Name), j.Current)
 		switch {
 		case j.Gone:
+			if r, err := config.ReadRule(j.Rule); err == nil && r.Title != "" {
+				title = clean(r.Title)
+			}
 			title += e.t("：終了", " ended")
 		case j.Seen.After(since):
 			title += e.t("：追加", " added")
+		default:
+			keys, err := e.changedKeys(j, since)
+			if err != nil {
+				return out, err
+			}
+			for i, k := range keys {
+				title += e.t("、", ", ")
+				if i == 0 {
+					title = strings.TrimSuffix(title, e.t("、", ", ")) + e.t("：", ": ")
+				}
+				title += k.Name + " " + k.Old + e.t(" → ", " -> ") + k.New
+			}
 		}
 		out = append(out, title)
 	}
 	return out, nil
+}
+
+// changedKeys compares a job's rule with the one of a moment before, which the event log still tells.
+func (e *edition) changedKeys(j ledger.Job, since time.Time) ([]ChangedKey, error) {
+	events, err := e.w.Ledger.EventsOf("job", j.Name)
+	if err != nil {
+		return nil, err
+	}
+	was := ""
+	for _, x := range events {
+		if x.At.After(since) {
+			break
+		}
+		var change struct {
+			Rule string `json:"rule"`
+		}
+		if err := json.Unmarshal(x.Change, &change); err == nil && change.Rule != "" {
+			was = change.Rule
+		}
+	}
+	before, err := config.ReadRule([]byte(was))
+	if err != nil {
+		return nil, nil // nothing is known of it: the title alone is told
+	}
+	now, err := config.ReadRule(j.Rule)
+	if err != nil {
+		return nil, nil
+	}
+	return compareRules(before, now, e.w.Config), nil
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"bod/internal/calendar"
 	"bod/internal/ledger"
 	"bod/internal/mailer"
 )
@@ -158,5 +159,25 @@ func TestSummaryOfFourDays(t *testing.T) {
 	goldenHTML(t, "summary-quiet-ja", d.summaryHTML("sato"))
 	if !strings.Contains(monday["sato"], "対応していただくことはありません。") {
 		t.Error("a quiet day is not said to be one")
+	}
+}
+
+// The sentence that is enough for most days is right for one as for many.
+func TestOutcomeInEnglish(t *testing.T) {
+	e := &edition{l: calendar.English}
+	for _, tt := range []struct {
+		tl   tally
+		open int
+		want string
+	}{
+		{tally{today: true, due: 1}, 1, "Today's duties: 0 of 1 done.\n1 matter needs a person."},
+		{tally{today: true, due: 2, done: 1, open: 1}, 1, "Today's duties: 1 of 2 done, 1 on hold."},
+		{tally{today: true, due: 1, open: 1}, 1, "Today's duties: 1 on hold."},
+		{tally{due: 3, done: 1}, 0, "The duties since the last summary: 1 of 3 done.\nNothing needs you."},
+		{tally{today: true}, 3, "There were no duties.\n3 matters need a person."},
+	} {
+		if got := e.outcome(tt.tl, make([]matter, tt.open)); got != tt.want {
+			t.Errorf("%+v with %d open: %q, want %q", tt.tl, tt.open, got, tt.want)
+		}
 	}
 }
