@@ -242,14 +242,14 @@ func (l *loop) run(ctx context.Context, reload <-chan struct{}) error {
 			} else {
 				next = l.step(ctx)
 				stepped = now
-				if l.fatal != nil {
-					return l.fatal
-				}
 			}
 		}
 		if every := l.heartbeat(); now.Sub(lastLife) >= every || now.Before(lastLife) {
 			l.touch(ctx)
 			lastLife = now
+		}
+		if l.fatal != nil {
+			return l.fatal
 		}
 		select {
 		case <-ctx.Done():
@@ -350,6 +350,9 @@ func (l *loop) touch(ctx context.Context) {
 	if err := l.ledger.Touch(ctx, time.Now()); err != nil {
 		if ctx.Err() == nil {
 			l.log.Error("couldn't touch the ledger", "err", err)
+			if errors.Is(err, ledger.ErrDoubt) {
+				l.fatal = err // a quiet office writes nothing else, and would hear of it nowhere
+			}
 			// A full disk is no hang: restarting would not mend it, and the loop does try again.
 			if l.tries > 0 {
 				l.sd.alive()
