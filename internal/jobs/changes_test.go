@@ -9,6 +9,7 @@ import (
 	"bod/internal/calendar"
 	"bod/internal/config"
 	"bod/internal/ledger"
+	"bod/internal/mailer"
 )
 
 // edited loads the same office with other words in its jobs.toml.
@@ -163,5 +164,37 @@ func TestNoticeOfAHundredChanges(t *testing.T) {
 	}
 	if slices.Contains(strings.Split(words.text(), "\n"), "") == false {
 		t.Error("no empty line between the changes")
+	}
+}
+
+// TestSummarySaysWhatTheRulesWereAndAre: the evening's footer names old and new.
+func TestSummarySaysWhatTheRulesWereAndAre(t *testing.T) {
+	toml := realMail + monthJobs
+	d := newDesk(t, toml, monthFiles(), tokyo(2026, 11, 24, 8, 0))
+	d.summaryAt(tokyo(2026, 11, 24, 17, 0))
+	d.deliver(tokyo(2026, 11, 24, 17, 0), mailer.Sent, "250 ok")
+	d.now = tokyo(2026, 11, 25, 11, 0)
+	d.c = d.edited(toml, "毎営業日 9:30", "毎営業日 9:00", "letters/c.txt", "letters/b.txt", "[job.hosting-minato]", "[job.minato]")
+	d.update(func(tx *ledger.Tx) error {
+		for _, j := range d.c.Jobs {
+			if have, err := tx.Job(j.Name); err == nil && string(have.Rule) == string(j.Rule) {
+				continue
+			}
+			if err := tx.PutJob(ledger.Job{Name: j.Name, Current: j.Name, Kind: j.Kind, Rule: j.Rule, Shape: string(j.When.Shape()), Changed: d.now}); err != nil {
+				return err
+			}
+		}
+		j, err := tx.Job("hosting-minato")
+		if err != nil {
+			return err
+		}
+		j.Gone, j.Changed = true, d.now
+		return tx.PutJob(j)
+	})
+	got := d.summaryAt(tokyo(2026, 11, 25, 17, 0))["sato"]
+	for _, want := range []string{"予定の変更：4件", "・発注状況のお知らせ：送る日 毎営業日 9:30 → 毎営業日 9:00\n", "・月次レポート：手紙 letters/c.txt → letters/b.txt\n", "・みなと物産 ホスティング請求書：終了\n", "・みなと物産 ホスティング請求書：追加\n"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the footer lacks %q:\n%s", want, got)
+		}
 	}
 }

@@ -71,7 +71,7 @@ var looks = []look{
 	{"cell-mark", "padding:5px 10px 5px 0;font-size:15px;line-height:1.5;white-space:nowrap;color:#515c64", "color:#b3bcc3"},
 	{"cell", "padding:5px 0 5px 0;font-size:15px;line-height:1.5", ""},
 	{"cell-name", "padding:4px 8px 4px 0;font-size:15px;line-height:1.5;white-space:nowrap;color:#515c64", "color:#b3bcc3"},
-	{"aside", "color:#515c64", "color:#b3bcc3"},
+	{"aside", "display:inline-block;color:#515c64", "color:#b3bcc3"},
 	{"lacks", "font-weight:bold;color:#8a3d00", "color:#ffbe7d"},
 	{"command", "padding:8px 10px;background-color:#eef1f3;color:#1b2226;font-family:Consolas,Menlo,'Courier New',monospace;font-size:14px;line-height:1.5;word-break:break-all", "background-color:#2b3136;color:#e8ebed"},
 	{"quoted", "padding:12px 14px;border:1px solid #c3cbd1;font-size:15px;line-height:1.6;word-break:break-word", "border-color:#4a535a"},
@@ -219,7 +219,7 @@ func (b entry) html(s *sheet) {
 		s.b.WriteString(tableHead + as("list") + ">\n")
 		s.list = true
 	}
-	s.b.WriteString("<tr><td width=\"1\" valign=\"top\"" + as("cell-mark") + ">" + html.EscapeString(strings.Trim(b.mark, " 　")+strings.TrimSpace(b.when)) + "</td><td valign=\"top\"" + as("cell") + ">" + s.lines(b.what))
+	s.b.WriteString("<tr><td width=\"1\" valign=\"top\"" + as("cell-mark") + ">" + html.EscapeString(strings.TrimRight(strings.ReplaceAll(b.mark, " ", "\u00a0"), "　\u00a0")+nbsp(b)+strings.TrimSpace(b.when)) + "</td><td valign=\"top\"" + as("cell") + ">" + s.lines(b.what))
 	if b.aside != "" {
 		s.b.WriteString(html.EscapeString(strings.Trim(b.sep, " 　")) + " <span" + as("aside") + ">" + html.EscapeString(b.aside) + "</span>")
 	}
@@ -230,6 +230,14 @@ func (b entry) html(s *sheet) {
 		s.b.WriteString("<br>\n<span" + as("lacks") + ">" + s.lines(u) + "</span>")
 	}
 	s.b.WriteString("</td></tr>\n")
+}
+
+// nbsp keeps the space of "- 9:30".
+func nbsp(b entry) string {
+	if b.when != "" && strings.HasSuffix(b.mark, " ") {
+		return "\u00a0"
+	}
+	return ""
 }
 
 func (b facts) html(s *sheet) {
