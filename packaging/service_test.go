@@ -325,6 +325,7 @@ func TestService(t *testing.T) {
 			if now := told(); now != before {
 				before, changes = now, changes+1
 			}
+			<-time.After(100 * time.Millisecond)
 		}
 		pid, from := m.show(t, "MainPID"), m.mark(t)
 		m.sh(t, "kill -STOP "+pid)
