@@ -33,6 +33,8 @@ var bothLanguages = []struct {
 var files = []fileWords{
 	{"jobs.toml", config.Tables(), config.Keys(jobs.ConfigKinds()),
 		calendar.Text{JA: "bod の予定表", EN: "the rules of bod"}, jobsWords, jobsSchedules, jobsExample},
+	{"admin.toml", config.AdminTables(), config.AdminKeys(),
+		calendar.Text{JA: "bod の管理者のファイル", EN: "the administrator's part of bod's settings"}, adminWords, calendar.Text{}, adminExample},
 }
 
 type fileWords struct {
@@ -513,5 +515,41 @@ to      = ["acme"]
 attach  = ["invoices/{about.folder}/acme-*.pdf"]
 letter  = "letters/letter.txt"
 confirm = { by = ["tanaka"], count = 1 }
+`,
+}
+
+// adminWords opens admin.toml(5).
+var adminWords = calendar.Text{
+	JA: `管理者だけが決めることを書くファイルです。場所は --admin か環境変数 BOD_ADMIN で示したもの、なければ /etc/bod/admin.toml です。ファイルがなくてもかまいません。
+
+ここに書いたものは予定表（jobs.toml）には書けなくなります。[mail] を書いたときは、予定表の [mail] に書けるのは、ここにない from、reply_to、bcc だけです。[folders] を書いたときは、予定表に [folders] は書けません。
+
+root（か bod の利用者）のもので、ほかの人が書き換えられないことが要ります。そこまでのフォルダーも同じです。そうでなければ bod は使いません。/ で始まらない場所は、このファイルのフォルダーから数えます。動いている bod は、保存されたファイルを自分で読み直します。ファイルを消したときは、読み直しを頼むまで、それまでの設定のまま動きます。bod check と bod doctor で確かめられます。`,
+	EN: `Holds what only the administrator decides. It lies where --admin or the variable BOD_ADMIN says, else at /etc/bod/admin.toml; there need not be one.
+
+What it has is not accepted from jobs.toml any more. Beside its [mail] that of jobs.toml may only say from, reply_to and bcc, where they are not said here; beside its [folders] jobs.toml may have none.
+
+It has to belong to root, or to the user that runs bod, and nobody else may be able to change it or a folder above it; otherwise bod does not use it. A path that does not begin with / is counted from the folder of this file. A running bod reads a saved file again by itself; when the file is gone it stays with the settings of before until a reload is asked for. Look at it with bod check and bod doctor.`,
+}
+
+// adminExample is a whole admin.toml.
+var adminExample = calendar.Text{
+	JA: `may_write_to = ["aozora.example", "acme.example"]
+
+[mail]
+server = "smtp://mail.aozora.example:587"
+user = "keiri@aozora.example"
+
+[folders]
+share = { path = "/mnt/share", mounted = true }
+`,
+	EN: `may_write_to = ["aozora.example", "acme.example"]
+
+[mail]
+server = "smtp://mail.aozora.example:587"
+user = "accounts@aozora.example"
+
+[folders]
+share = { path = "/mnt/share", mounted = true }
 `,
 }
