@@ -54,6 +54,8 @@ func Rehearse(ctx context.Context, o RehearseOptions) (_ *Rehearsal, err error) 
 	rules := *o.Config
 	rules.Mail.Rate = mailer.Rate{} // a rate would be waited for by the wall clock
 
+	// The clock counts microseconds, as the ledger does: a moment between two of them would never be reached.
+	o.From, o.Until = o.From.Truncate(time.Second), o.Until.Truncate(time.Second)
 	var clock atomic.Int64
 	now := func() time.Time { return time.UnixMicro(clock.Load()).In(rules.Zone) }
 	// What is due exactly at the first moment counts as ahead of it.

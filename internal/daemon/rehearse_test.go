@@ -150,6 +150,15 @@ func TestRehearsalHeedsNoFileAge(t *testing.T) {
 	same(t, d.played(r), "11-24 10:00 notice/confirm sent", "11-25 10:00 hosting/2026-11/acme sent")
 }
 
+// A rehearsal from now on begins at no whole microsecond.
+func TestRehearsalFromAnyMoment(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+daily)
+	r := d.rehearse("11-20 09:00", "11-20 23:00", func(o *RehearseOptions) {
+		o.From, o.Until = o.From.Add(123456789), o.Until.Add(987654321)
+	})
+	same(t, d.played(r), "11-20 09:30 daily/2026-11-20/mori sent")
+}
+
 // A pause of now doesn't hide the days ahead, a rate isn't waited for, and nothing can be rehearsed with a carrier that sends.
 func TestRehearsalSendsNothing(t *testing.T) {
 	d := newDesk(t, "11-20 09:00", strings.Replace(head, "[people]", "rate = \"1 per hour\"\n[people]", 1)+daily)
