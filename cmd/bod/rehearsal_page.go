@@ -193,11 +193,9 @@ func (b *desk) pageMoment(p *played, m *moment) pageMoment {
 	out := pageMoment{Time: m.at.Format("15:04"), What: m.what, Word: momentWords[m.what].In(b.lang), Title: m.title, Lines: b.details(p, m)}
 	for _, i := range m.mails {
 		mail := p.mails[i]
-		to := ""
-		for _, h := range mail.letter.headers {
-			if h[0] == "To" {
-				to = h[1]
-			}
+		to := "" // the one mail of a moment has been told of above it
+		if len(m.mails) > 1 || m.what == momentSummary {
+			to = "→ " + strings.Join(mail.to, b.in("、", ", "))
 		}
 		out.Mails = append(out.Mails, pageMail{Href: path.Join(mailFolder, mail.name+".html"), Subject: mail.subject, To: to})
 	}

@@ -102,6 +102,7 @@ type playedMail struct {
 	at      time.Time
 	name    string // of its files, without the ending
 	subject string
+	to      []string
 	body    []byte
 	letter  letter
 }
@@ -290,16 +291,17 @@ func (b *desk) collect(c *config.Config, v *ledger.View, r *daemon.Rehearsal, p 
 				p.moments = append(p.moments, g)
 			}
 		}
+		var to []string
 		for _, rec := range m.Recipients {
 			if who := addressed(c, rec, b.lang); rec.Role != "to" {
 				g.copy = addOnce(g.copy, who)
 			} else {
-				g.to = addOnce(g.to, who)
+				g.to, to = addOnce(g.to, who), addOnce(to, who)
 			}
 		}
 		g.mails = append(g.mails, len(p.mails))
 		name := fmt.Sprintf("%04d-%s-%s", len(p.mails)+1, late(at).Format("0102-1504"), cmp.Or(g.job, what))
-		p.mails = append(p.mails, playedMail{at: late(at), name: fileName(name), subject: m.Subject, body: body, letter: read})
+		p.mails = append(p.mails, playedMail{at: late(at), name: fileName(name), subject: m.Subject, to: to, body: body, letter: read})
 	}
 	for run, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunMissed, ledger.RunSkipped, ledger.RunFailed}, ChangedFrom: p.from}) {
 		if err != nil {
