@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -154,12 +155,5 @@ func jobOf(c *config.Config, name string) *config.Job {
 
 // indented keeps the lines of a text below its first one.
 func indented(s string, n int) string {
-	out := ""
-	for _, r := range s {
-		out += string(r)
-		if r == '\n' {
-			out += fmt.Sprintf("%*s", n, "")
-		}
-	}
-	return out
+	return strings.ReplaceAll(s, "\n", "\n"+strings.Repeat(" ", n))
 }

@@ -103,11 +103,12 @@ func (b item) text(l calendar.Language) string {
 	if textWidth(line, true) > columns {
 		line = b.mark + " " + b.words + "\n" + indent + b.who
 	}
-	out := line + "\n"
+	var out strings.Builder
+	out.WriteString(line + "\n")
 	for _, x := range b.lines {
-		out += indent + x.mark + x.words + "\n"
+		out.WriteString(indent + x.mark + x.words + "\n")
 	}
-	return out
+	return out.String()
 }
 
 // entry is one line of a list.
