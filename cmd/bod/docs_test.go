@@ -349,6 +349,39 @@ func merge(rules, block string) string {
 	return out.String()
 }
 
+// What a page shows under a command is what bod answers.
+func TestPagesShowWhatBodSays(t *testing.T) {
+	root, _ := manualPages(t)
+	page, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, _ := fences("README.md", string(page))
+	count := 0
+	for _, b := range blocks {
+		first, want, _ := strings.Cut(b.text, "\n")
+		line, is := strings.CutPrefix(first, "$ ")
+		if !is {
+			continue
+		}
+		count++
+		base := exampleOffice(t, root, b.lang)
+		args := slices.DeleteFunc(calls(line)[0], func(w string) bool { return w == "-f" || strings.HasSuffix(w, "jobs.toml") })
+		args = append(args, "--file", filepath.Join(base, "jobs.toml"), "--out", filepath.Join(base, "played"))
+		var out, errs bytes.Buffer
+		if err := run(t.Context(), args, nil, &out, &errs); err != nil {
+			t.Fatalf("%s: %v\n%s", line, err, errs.String())
+		}
+		// What follows names the folder, which is another one here.
+		if !strings.HasPrefix(out.String(), want) {
+			t.Errorf("%s is answered with\n%s\nbut the page shows\n%s", line, out.String(), want)
+		}
+	}
+	if count != 2 {
+		t.Errorf("%d answers are shown, not one in each language", count)
+	}
+}
+
 // A link leads to a file of the repository, and to a heading that it has.
 func TestPagesLinkToWhatIsThere(t *testing.T) {
 	_, files := manualPages(t)
