@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -175,9 +176,6 @@ func TestAdminRefuses(t *testing.T) {
 		{"a copy elsewhere", job("[people]", "bcc = [\"x@evil.example\"]\n[people]"), "may_write_to = [\"aozora.example\", \"acme.example\"]\n", []string{"jobs.toml:5:8: x@evil.example へは送れません"}, nil},
 		{"no domain", adminRules, "may_write_to = [\"*\", \"a b.example\", \"com\"]\n", []string{"「*」は相手先の", "「a b.example」は", "「com」は"}, nil},
 		{"nobody to write to", adminRules, "may_write_to = []\n", []string{"admin.toml:1:16: may_write_to が空です"}, nil},
-		{"a folder that is not there", adminRules, "[folders]\nshare = \"@/nowhere\"\n", []string{"admin.toml:2:9: フォルダー share（nowhere）がありません"}, nil},
-		{"an empty folder", adminRules, "[folders]\nshare = \"@/empty\"\n", []string{"admin.toml:2:9: share の empty：フォルダーが空か、読めません — フォルダーがつながっているか"}, []string{"the folder is empty or cannot be read"}},
-		{"nothing mounted", adminRules, "[folders]\nshare = { path = \"@/mnt/share\", mounted = true }\n", []string{"admin.toml:2:18: share の mnt/share：フォルダーに何もマウントされていません"}, []string{"nothing is mounted on the folder"}},
 		{"a relative folder", adminRules, "[folders]\nshare = \"mnt/share\"\n", []string{"admin.toml:2:9: フォルダー share の場所が / で"}, nil},
 		{"a folder without a path", adminRules, "[folders.share]\nmounted = false\n", []string{"[folders] share に path がありません"}, nil},
 		{"a program by its path", adminRules, "[programs]\nfolder = \"etc/bod/programs\"\nalarm = \"../smtp-password\"\n", []string{"admin.toml:3:9: alarm の「../smtp-password」はファイルの名前ではありません"}, []string{"is no file's name"}},
@@ -214,6 +212,42 @@ func TestAdminRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A share that is mounted later than bod starts is told, and stops nothing; what reads from it is refused until then.
+func TestSharesMayBeMountedLater(t *testing.T) {
+	for _, test := range []struct{ name, admin, ja, en string }{
+		{"a folder that is not there", "share = \"@/nowhere\"\n", "admin.toml:2:9: フォルダー share（nowhere）がありません。使う仕事は送らずに待ちます — つながっているか", "the folder share (nowhere) is not there; what needs it waits — see whether it is mounted"},
+		{"an empty folder", "share = \"@/empty\"\n", "admin.toml:2:9: share の empty：フォルダーが空か、読めません。使う仕事は送らずに待ちます — フォルダーがつながっているか", "share empty: the folder is empty or cannot be read; what needs it waits — see whether"},
+		{"nothing mounted", "share = { path = \"@/mnt/share\", mounted = true }\n", "admin.toml:2:18: share の mnt/share：フォルダーに何もマウントされていません。使う仕事は", "nothing is mounted on the folder; what needs it waits"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for _, lang := range []calendar.Language{calendar.Japanese, calendar.English} {
+				rules, want := adminRules, test.ja
+				if lang == calendar.English {
+					rules, want = strings.Replace(rules, "admin = [\"sato\"]\n", "admin = [\"sato\"]\nlanguage = \"en\"\n", 1), test.en
+				}
+				dir, l, said := withAdmin(t, rules, "[folders]\n"+test.admin)
+				if err := os.Mkdir(filepath.Join(dir, "empty"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if text := said(lang); !strings.Contains(text, want) {
+					t.Errorf("said\n%swithout %q", text, want)
+				}
+				c, _ := LoadWith(filepath.Join(dir, "jobs.toml"), filepath.Join(dir, "admin.toml"), testKinds)
+				if c == nil || l.f.errors > 0 {
+					t.Fatal("the file is refused")
+				}
+				ms, err := c.Glob("folder:share/*")
+				if e, ok := errors.AsType[*FileError](err); !ok || !e.Away || len(ms) > 0 {
+					t.Errorf("read as an empty folder: %v, %v", ms, err)
+				}
+			}
+		})
+	}
+	if dir, _, said := withAdmin(t, adminRules, "[folders]\nshare = \"@/a.txt\"\n"); !strings.Contains(said(calendar.Japanese), "はフォルダーではありません") {
+		t.Errorf("%s: a file is taken for a folder", dir)
 	}
 }
 

@@ -32,6 +32,7 @@ type FileError struct {
 	Path       string
 	What, Next calendar.Text
 	Err        error // may be nil
+	Away       bool  // the folder of [folders] itself could not be had: a share that may be mounted later
 }
 
 func (e *FileError) Error() string {
@@ -105,7 +106,7 @@ func (c *Config) openRoot(dir, prefix string) (*os.Root, error) {
 	r, err := os.OpenRoot(dir)
 	next := say("フォルダーがつながっているか（マウントされているか）を確かめてください", "see whether the folder is there and mounted")
 	if err != nil {
-		return nil, &FileError{Path: dir, What: say("フォルダーを開けません", "the folder cannot be opened"), Next: next, Err: err}
+		return nil, &FileError{Path: dir, What: say("フォルダーを開けません", "the folder cannot be opened"), Next: next, Err: err, Away: prefix != ""}
 	}
 	if prefix == "" {
 		return r, nil
@@ -116,13 +117,13 @@ func (c *Config) openRoot(dir, prefix string) (*os.Root, error) {
 		_, err = d.ReadDir(1)
 		if c.mounts[strings.TrimSuffix(strings.TrimPrefix(prefix, folderPrefix), "/")] && !mountPoint(d, dir) {
 			err = errors.Join(r.Close(), d.Close())
-			return nil, &FileError{Path: dir, What: say("フォルダーに何もマウントされていません", "nothing is mounted on the folder"), Next: next, Err: err}
+			return nil, &FileError{Path: dir, What: say("フォルダーに何もマウントされていません", "nothing is mounted on the folder"), Next: next, Err: err, Away: true}
 		}
 		d.Close()
 	}
 	if err != nil {
 		r.Close()
-		return nil, &FileError{Path: dir, What: say("フォルダーが空か、読めません", "the folder is empty or cannot be read"), Next: next, Err: err}
+		return nil, &FileError{Path: dir, What: say("フォルダーが空か、読めません", "the folder is empty or cannot be read"), Next: next, Err: err, Away: true}
 	}
 	return r, nil
 }

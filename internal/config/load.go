@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -297,8 +298,9 @@ func (l *loader) zone(root *section) {
 	l.c.Zone = z
 }
 
-// folders reads [folders]. The administrator's may say more of a folder, and there an
-// empty one is an error as well: a share that is not mounted leaves its mount point behind.
+// folders reads [folders]; the administrator's may say more of a folder. One that is not there, empty or not mounted is
+// only a warning: were it an error, a daemon that starts before its share is mounted would end, and with it the duties
+// that need nothing of that share. What reads from the folder gets the error, and its run waits.
 func (l *loader) folders(admin bool) {
 	t := l.named("folders")
 	if t == nil {
@@ -341,13 +343,16 @@ func (l *loader) folders(admin bool) {
 		name := l.keep(nfc(e.key))
 		l.c.Folders[name] = l.keep(place)
 		l.c.mounts[name] = mounted
-		if info, err := os.Stat(place); err != nil || !info.IsDir() {
-			s.problem(off, say("フォルダー %s（%s）がありません", "the folder %s (%s) is not there", e.key, place),
+		if info, err := os.Stat(place); err == nil && !info.IsDir() {
+			s.problem(off, say("フォルダー %s（%s）はフォルダーではありません", "the folder %s (%s) is no folder", e.key, place),
+				say("フォルダーの場所を書いてください", "write the place of a folder"))
+		} else if errors.Is(err, fs.ErrNotExist) {
+			s.warn(off, say("フォルダー %s（%s）がありません。使う仕事は送らずに待ちます", "the folder %s (%s) is not there; what needs it waits", e.key, place),
 				say("つながっているか（マウントされているか）を確かめてください", "see whether it is mounted"))
-		} else if admin {
-			if err := l.c.CheckFolder(name); err != nil {
-				s.fileProblem(e.key, off, place, err)
-			}
+		} else if fe, ok := errors.AsType[*FileError](l.c.CheckFolder(name)); ok {
+			s.warn(off, calendar.Text{
+				JA: e.key + " の " + place + "：" + fe.What.JA + "。使う仕事は送らずに待ちます",
+				EN: e.key + " " + place + ": " + fe.What.EN + "; what needs it waits"}, fe.Next)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package jobs
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -152,7 +153,11 @@ func (s *sendSpec) checkLetter(d *config.Decoder) *template {
 	b, err := d.Config.ReadFile(s.Letter, letterLimit)
 	if err != nil {
 		what, next := fileErrorWords(err)
-		d.Problem("letter", calendar.Text{JA: fmt.Sprintf("手紙「%s」：%s", s.Letter, what.JA), EN: fmt.Sprintf("letter %s: %s", s.Letter, what.EN)}, next)
+		tell := d.Problem
+		if e, ok := errors.AsType[*config.FileError](err); ok && e.Away {
+			tell = d.Warn // the share may be mounted before the letter is needed; until then the run waits
+		}
+		tell("letter", calendar.Text{JA: fmt.Sprintf("手紙「%s」：%s", s.Letter, what.JA), EN: fmt.Sprintf("letter %s: %s", s.Letter, what.EN)}, next)
 		return nil
 	}
 	t, problems := parseLetter(s.Letter, b, d.Config.Language)

@@ -517,3 +517,42 @@ func FuzzLetter(f *testing.F) {
 		}
 	})
 }
+
+// A share that is mounted after bod starts holds up only the duties that read from it, and only until it is there.
+func TestShareThatIsMountedLaterIsWaitedFor(t *testing.T) {
+	share := filepath.Join(t.TempDir(), "share")
+	folders := "\n[folders]\nshare = \"" + share + "\"\n"
+	for _, job := range []string{
+		strings.Replace(invoiceJob, `"letters/a.txt"`, `"folder:share/a.txt"`, 1),
+		strings.Replace(invoiceJob, `"請求書/{about.folder}/`, `"folder:share/{about.folder}/`, 1),
+	} {
+		if err := os.RemoveAll(share); err != nil {
+			t.Fatal(err)
+		}
+		o := newOffice(t, folders+job, invoices())
+		for _, make := range []func(){func() {}, func() {
+			if err := os.Mkdir(share, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}} {
+			make()
+			p := o.prepare(o.world("hosting", "2026-11", preparedAt))
+			if got := texts(p.Missing); len(p.Drafts) != 0 || !strings.Contains(got, "フォルダー") || !strings.Contains(got, "マウントされているか") {
+				t.Errorf("%d drafts, missing:\n%s", len(p.Drafts), got)
+			}
+		}
+		for name, text := range map[string]string{"a.txt": officeLetter, "2026-11/acme-1.pdf": goodPDF, "2026-11/minato-1.pdf": goodPDF + " "} {
+			path := filepath.Join(share, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			touch(t, path, preparedAt.Add(-time.Hour))
+		}
+		if p := o.prepare(o.world("hosting", "2026-11", preparedAt)); len(p.Missing) != 0 || len(p.Drafts) != 2 {
+			t.Errorf("mounted: %d drafts, missing:\n%s", len(p.Drafts), texts(p.Missing))
+		}
+	}
+}
