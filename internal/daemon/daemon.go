@@ -55,7 +55,7 @@ type Office struct {
 
 	mu      sync.Mutex // Step and Swap
 	duties  map[string]*duty
-	seen    bool            // the rules at work are in the ledger
+	seen    bool // the rules at work are in the ledger
 	started time.Time
 	last    time.Time // the last wake-up that planned
 	crew    crew

@@ -65,8 +65,11 @@ var steps = []string{"claimed", "before sending", "sending", "carried", "receive
 // what bod says was sent did arrive, and what it can't know it says so.
 func TestKilledBetweenAnyTwoSteps(t *testing.T) {
 	kills := 100
-	if testing.Short() {
-		kills = 2 * len(steps)
+	switch {
+	case testing.Short():
+		kills = len(steps)
+	case raced:
+		kills = 3 * len(steps)
 	}
 	dir := t.TempDir()
 	server := newMurderer(t)
