@@ -142,18 +142,18 @@ func (b *desk) rulesBack(c *config.Config) {
 			b.say("  %s\n", b.in("休止中（enabled = false）", "resting (enabled = false)"))
 		}
 		b.say("  %s\n", j.When.Sentence(b.lang))
-		dates := ""
+		var dates strings.Builder
 		for i, t := range nextDues(j, now, 3) {
 			if i > 0 {
-				dates += b.in("、", ", ")
+				dates.WriteString(b.in("、", ", "))
 			}
-			dates += b.moment(t)
+			dates.WriteString(b.moment(t))
 		}
-		if dates == "" {
+		if dates.String() == "" {
 			b.say("%s\n\n", b.in("  この先の予定はありません。日付を書き直すまで、行われません", "  nothing ahead: it is not done again until its dates are written anew"))
 			continue
 		}
-		b.say(b.in("  次は %s\n\n", "  next: %s\n\n"), dates)
+		b.say(b.in("  次は %s\n\n", "  next: %s\n\n"), dates.String())
 	}
 	b.daysBack(c.Days)
 }

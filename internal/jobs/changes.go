@@ -501,10 +501,7 @@ func places(xs []Change) int {
 // ChangeNotices tells the admins of every change and each owner of theirs. id is what makes the edit one: the same edit
 // made a second time, after it was taken back, is told a second time.
 func ChangeNotices(c *config.Config, xs []Change, id string, now time.Time) ([]ledger.NewMessage, error) {
-	var who []*config.Person
-	for _, p := range c.Admin {
-		who = append(who, p)
-	}
+	who := slices.Clone(c.Admin)
 	for _, x := range xs {
 		for _, p := range x.owners {
 			if !slices.Contains(who, p) {
