@@ -22,11 +22,6 @@ const foldAfter = 8
 // t is a sentence in the summary's language.
 func (e *edition) t(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(e.l) }
 
-// at is a moment as it is said in the summary.
-func (e *edition) at(t time.Time) string {
-	return relative(t.In(e.w.Config.Zone), e.w.Now.In(e.w.Config.Zone), e.l)
-}
-
 // deed is a run of which something was done since the last summary.
 type deed struct {
 	run     ledger.Run
@@ -284,10 +279,16 @@ func (e *edition) item(n int, m matter, told func() (int, bool)) (b block) {
 		words += e.t("　", "  ") + yen(sum, e.l)
 	}
 	who := e.t("→ ", "-> ") + names(m.whose(e.w.Config), withSan, e.l)
-	if limit, ok := m.limit(e.w.Now); ok {
-		who += e.t("／"+e.at(limit)+"まで", ", by "+e.at(limit))
-	} else if m.what != whatMissed && m.what != whatPaused {
-		who += e.t("／あすまでに", ", by tomorrow")
+	now := e.w.Now.In(e.w.Config.Zone)
+	deputies, old := m.deputies(e.w.Config, now)
+	if limit, ok := m.limit(now); ok {
+		who += e.t("／", ", ") + limit.said(now, e.l)
+	} else if !old && m.what != whatPaused {
+		day := relativeDay(e.next.At(calendar.Clock{}, e.w.Config.Zone), now, e.l)
+		who += e.t("／"+day+"までに", ", by "+day)
+	}
+	if len(deputies) > 0 {
+		who += e.t("（"+names(deputies, withSan, e.l)+"にもお知らせしています）", " ("+names(deputies, withSan, e.l)+" told as well)")
 	}
 	var lines []itemLine
 	say := func(look, mark, words string) { lines = append(lines, itemLine{mark, words, look}) }

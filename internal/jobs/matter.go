@@ -347,20 +347,98 @@ func shortAbout(a calendar.About, l calendar.Language) string {
 	return fmt.Sprintf("%d月分", int(a.First.Month))
 }
 
-// limit is the moment until which somebody has to act: the due moment, or where that has passed the end of the time
-// in which the run may still be done. ok is false where there is none.
-func (m matter) limit(now time.Time) (t time.Time, ok bool) {
+// deadline is until when somebody has to act: a moment, or the end of a business day.
+type deadline struct {
+	at  time.Time // in the office's zone
+	day bool      // the day of at is meant, to its end
+}
+
+// said is the deadline as one says it on a day: あす10:00まで, 11/27(金)中に.
+func (d deadline) said(now time.Time, l calendar.Language) string {
+	if d.day {
+		return calendar.Text{JA: relativeDay(d.at, now, l) + "中に", EN: "by the end of " + relativeDay(d.at, now, l)}.In(l)
+	}
+	return calendar.Text{JA: relative(d.at, now, l) + "まで", EN: "by " + relative(d.at, now, l)}.In(l)
+}
+
+// short is the same without today's name: 11/28(土) 12:00まで.
+func (d deadline) short(l calendar.Language) string {
+	day := calendar.DateOf(d.at).Short(l)
+	if d.day {
+		return calendar.Text{JA: day + "中", EN: "by the end of " + day}.In(l)
+	}
+	return calendar.Text{JA: shortMoment(d.at, l) + "まで", EN: "by " + shortMoment(d.at, l)}.In(l)
+}
+
+// long is the deadline in a row of its own.
+func (d deadline) long(l calendar.Language) string {
+	if d.day {
+		return calendar.Text{JA: calendar.DateOf(d.at).Long(l) + "中", EN: "the end of " + calendar.DateOf(d.at).Long(l)}.In(l)
+	}
+	return moment(d.at, l)
+}
+
+// limit is until when somebody has to act: the due moment, or where that has passed the end of the time in which the
+// run may still be done. Where that is on a closed day, it is the end of the last business day before: nobody is in the
+// office on Saturday, and a later day would be too late. ok is false where there is none.
+func (m matter) limit(now time.Time) (d deadline, ok bool) {
 	if m.what == whatPaused || m.run.ID == 0 || m.what == whatMissed || m.summary {
-		return time.Time{}, false
+		return deadline{}, false
 	}
-	if m.run.Due.After(now) {
-		return m.run.Due, true
+	t := m.run.Due
+	if !t.After(now) {
+		if m.job == nil {
+			return deadline{}, false
+		}
+		if t = m.job.LateUntil.After(m.run.Due, m.job.Days); !t.After(now) {
+			return deadline{}, false
+		}
 	}
-	if m.job == nil {
-		return time.Time{}, false
+	t = t.In(m.config.Zone)
+	days := m.days()
+	if days == nil || days.IsOpen(calendar.DateOf(t)) {
+		return deadline{at: t}, true
 	}
-	t = m.job.LateUntil.After(m.run.Due, m.job.Days)
-	return t, t.After(now)
+	last, found := days.OnOrBefore(calendar.DateOf(t))
+	if !found || last.Before(calendar.DateOf(now.In(m.config.Zone))) {
+		return deadline{at: t}, true // asked about on the closed days themselves
+	}
+	return deadline{at: last.At(calendar.Clock{}, m.config.Zone), day: true}, true
+}
+
+// days are the business days that the matter is counted in; nil where there are none.
+func (m matter) days() *calendar.Days {
+	if m.job != nil && m.job.Days != nil {
+		return m.job.Days
+	}
+	return m.config.Days
+}
+
+// deputyAfter is for how many business days those who have to act are asked alone.
+const deputyAfter = 3
+
+// deputies are the admins who hear of a matter that nobody has settled for some business days: somebody may be ill, and
+// to ask the same person for the same thing every evening moves nothing. The days are counted from when it came up, or
+// where that was earlier from its due moment.
+func (m matter) deputies(c *config.Config, now time.Time) (who []*config.Person, old bool) {
+	if m.what == whatPaused || m.what == whatMissed || m.summary || m.days() == nil {
+		return nil, false
+	}
+	from := m.since
+	if from.Before(m.run.Due) || m.what == whatWaiting { // a waiting run changes each time it is looked at
+		from = m.run.Due
+	}
+	day, ok := m.days().Add(calendar.DateOf(from.In(c.Zone)), deputyAfter)
+	if !ok || calendar.DateOf(now.In(c.Zone)).Before(day) {
+		return nil, false
+	}
+	whose := m.whose(c)
+	for _, p := range c.Admin {
+		if !slices.Contains(whose, p) {
+			who = append(who, p)
+		}
+	}
+	return who, true
 }
 
 // whose are the people who have to act: those who may confirm for a confirmation, else the owners.

@@ -29,7 +29,7 @@ func Notices(ctx context.Context, c *config.Config, v *ledger.View, now time.Tim
 		if ctx.Err() != nil {
 			return out, ctx.Err()
 		}
-		for _, p := range m.told(c) {
+		for _, p := range m.told(c, now) {
 			key := noticeKey(m.what, m.id(), m.digest(), p.ID)
 			switch _, err := v.MessageByKey(key); {
 			case err == nil:
@@ -49,16 +49,19 @@ func Notices(ctx context.Context, c *config.Config, v *ledger.View, now time.Tim
 	return out, errors.Join(errs...)
 }
 
-// told are the people who get a notice: those who have to act, but not who did it themselves.
-func (m matter) told(c *config.Config) []*config.Person {
+// told are the people who get a notice: those who have to act, but not who did it themselves, and once the matter is
+// old the admins.
+func (m matter) told(c *config.Config, now time.Time) []*config.Person {
 	who := m.whose(c)
 	if m.summary {
 		who = c.Admin
 	}
+	deputies, _ := m.deputies(c, now)
+	who = slices.Concat(who, deputies)
 	if m.what != whatPerson {
 		return who
 	}
-	return slices.DeleteFunc(slices.Clone(who), func(p *config.Person) bool {
+	return slices.DeleteFunc(who, func(p *config.Person) bool {
 		return !slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
 			return slices.ContainsFunc(x.Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Person && h.By.Name != p.ID })
 		})
@@ -93,7 +96,7 @@ func wordsOf(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 			err = fmt.Errorf("an error inside bod (panic): %v", r)
 		}
 	}()
-	if m.what == whatConfirm {
+	if m.what == whatConfirm && slices.Contains(m.whose(c), p) {
 		return request(c, v, m, p, now)
 	}
 	subject, words = tell(c, m, p, now)
@@ -192,12 +195,21 @@ func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject 
 	words.greet(colleague(p, l))
 	words.pre = m.opening(l, at)
 	words.add(para{words: words.pre, look: "lead"})
+	if deputies, _ := m.deputies(c, now); slices.Contains(deputies, p) {
+		words.say(calendar.Text{
+			JA: fmt.Sprintf("%sにお願いしましたが、%d営業日たってもそのままです。\nあわせて見ていただけますでしょうか。", names(m.whose(c), withSan, l), deputyAfter),
+			EN: fmt.Sprintf("%s was asked %d business days ago, and nothing has changed.\nCould you see to it, too?", names(m.whose(c), withSan, l), deputyAfter)}.In(l))
+	}
 	words.gap()
 	if rs := m.details(c, at, now); len(rs) > 0 {
 		words.add(rs)
 		words.gap()
 	}
 	todo := m.todo(l)
+	if m.what == whatConfirm { // told to a deputy, whose own yes would not count
+		whose := names(m.whose(c), withSan, l)
+		todo = []string{calendar.Text{JA: whose + "に声をかけるか、予定表（jobs.toml）の確認する人を見直してください", EN: "ask " + whose + ", or look at who confirms it in jobs.toml"}.In(l)}
+	}
 	for _, s := range todo {
 		if s = stop(capital(s, l), l); len(todo) == 1 {
 			words.say(s)
@@ -243,6 +255,8 @@ func (m matter) subject(title string, l calendar.Language) string {
 	}
 	var t calendar.Text
 	switch m.what {
+	case whatConfirm:
+		t = calendar.Text{JA: "【確認待ち】%sを送らずに待っています", EN: "[not confirmed] %s is waiting"}
 	case whatCheck, whatPerson, whatGone, whatRestored:
 		t = calendar.Text{JA: "【保留】%sを送っていません", EN: "[on hold] %s has not been sent"}
 	case whatLate:
@@ -298,6 +312,8 @@ func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 	}
 	var t calendar.Text
 	switch m.what {
+	case whatConfirm:
+		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものが、\n確認を待っています。", due), EN: fmt.Sprintf("What was to go out on %s waits for its confirmation.", due)}
 	case whatCheck, whatPerson, whatGone, whatRestored:
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送らずに止めています。", due), EN: fmt.Sprintf("What was to go out on %s is on hold.", due)}
 	case whatLate:
@@ -385,7 +401,7 @@ func (m matter) details(c *config.Config, at func(time.Time) string, now time.Ti
 		rs = append(rs, row{t("理由", "Why"), strings.Join(m.seen(l), "\n")})
 	}
 	if limit, ok := m.limit(now); ok && !slices.Contains([]string{whatUnknown, whatFailed, whatBroken}, m.what) {
-		rs = append(rs, row{t("期限", "By"), at(limit)})
+		rs = append(rs, row{t("期限", "By"), limit.long(l)})
 	}
 	if n := m.number(); n != "" {
 		rs = append(rs, row{t("番号", "Number"), n})
@@ -411,6 +427,8 @@ func (m matter) commands(c *config.Config, p *config.Person) commands {
 	by := " --by " + p.ID
 	var cs commands
 	switch m.what {
+	case whatConfirm:
+		cs = commands{{t("内容を見る", "See what it is"), "bod show " + id}}
 	case whatCheck, whatLate, whatPerson, whatRestored:
 		cs = commands{
 			{t("このまま送る", "Send it as it is"), "bod release " + id + " \"" + why + "\"" + by},

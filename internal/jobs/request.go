@@ -49,7 +49,8 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	}
 	ahead := m.run.Due.After(now) // a yes that comes after the due moment still lets it go, at once
 	if ahead {
-		subject += t("（"+shortMoment(m.run.Due.In(c.Zone), l)+"まで）", " (by "+shortMoment(m.run.Due.In(c.Zone), l)+")")
+		limit, _ := m.limit(now)
+		subject += t("（"+limit.short(l)+"）", " ("+limit.short(l)+")")
 	}
 
 	earlier := previousRun(v, m.run)

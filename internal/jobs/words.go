@@ -147,14 +147,23 @@ func clockOf(t time.Time) string { return fmt.Sprintf("%2d:%02d", t.Hour(), t.Mi
 
 // relative says a moment as one says it on a day: あす12:00, きょう15:00, else 11/30(月) 12:00.
 func relative(t, now time.Time, l calendar.Language) string {
+	day := relativeDay(t, now, l)
+	if l == calendar.English || day == calendar.DateOf(t).Short(l) {
+		day += " "
+	}
+	return day + hour(t)
+}
+
+// relativeDay says a day as one says it on another: きょう, あす, else 11/30(月).
+func relativeDay(t, now time.Time, l calendar.Language) string {
 	today := calendar.DateOf(now)
 	switch calendar.DateOf(t) {
 	case today:
-		return calendar.Text{JA: "きょう", EN: "today "}.In(l) + hour(t)
+		return calendar.Text{JA: "きょう", EN: "today"}.In(l)
 	case today.AddDays(1):
-		return calendar.Text{JA: "あす", EN: "tomorrow "}.In(l) + hour(t)
+		return calendar.Text{JA: "あす", EN: "tomorrow"}.In(l)
 	}
-	return shortMoment(t, l)
+	return calendar.DateOf(t).Short(l)
 }
 
 // yen writes an amount: 110,000円.
