@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"bod/internal/config"
+	"bod/internal/ledger"
 )
 
 // writeICS prints occurrences as an iCalendar object (RFC 5545). The times are
@@ -46,9 +47,18 @@ func (b *desk) writeICS(c *config.Config, all []coming) error {
 		if title == "" {
 			title = x.job.Name
 		}
+		if x.dropped() {
+			// A file taken in before had it: under the same UID the entry is called off, which leaving it out wouldn't do.
+			// Not every calendar shows the status, so the title says it too.
+			line("STATUS", "CANCELLED")
+			title = b.in("【見送り】", "Left out: ") + title
+		}
 		line("SUMMARY", icsText(title))
 		about := x.job.When.About(x.job.About, x.o).Words(b.lang)
 		text := []string{fmt.Sprintf("%s / %s", x.job.Name, x.o.Period), about, x.job.Purpose, x.o.Shifted.In(b.lang)}
+		if x.run.State != ledger.RunPlanned {
+			text = append(text, strings.Join(nonEmpty([]string{x.word, x.why}), " "))
+		}
 		if x.beyond {
 			text = append(text, b.in("祝日の表より先の日付です。変わることがあります", "after the end of the holiday table: may still change"))
 		}

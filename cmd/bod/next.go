@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -13,15 +14,23 @@ import (
 
 	"bod/internal/calendar"
 	"bod/internal/config"
+	"bod/internal/jobs"
+	"bod/internal/ledger"
 )
 
 // coming is one occurrence in the list of what will happen.
 type coming struct {
 	job     *config.Job
 	o       calendar.Occurrence
-	skipped bool // dropped because its day is closed
-	beyond  bool // after the end of the holiday table
+	skipped bool       // dropped because its day is closed
+	beyond  bool       // after the end of the holiday table
+	run     ledger.Run // what the ledger knows of it; none: the zero Run
+	word    string     // for the run with its messages, as every other command says it
+	why     string     // what stands beside the word: who left it out and why, or when it was done
 }
+
+// dropped reports whether it does not happen because a person left it out.
+func (x coming) dropped() bool { return x.run.State == ledger.RunSkipped }
 
 // comingJSON is a coming for programs.
 type comingJSON struct {
@@ -35,6 +44,9 @@ type comingJSON struct {
 	Prepare string `json:"prepare,omitempty"`
 	Shifted string `json:"shifted,omitempty"`
 	Skipped bool   `json:"skipped,omitempty"`
+	State   string `json:"state,omitempty"` // of its run, where the ledger has one
+	Word    string `json:"word,omitempty"`
+	Why     string `json:"why,omitempty"`
 	Beyond  bool   `json:"beyond_holidays,omitempty"`
 }
 
@@ -47,10 +59,12 @@ func (b *desk) nextCommand() *cobra.Command {
 		Short: b.in("これからの予定を見る", "what will happen, and on which days"),
 		Long: b.in(`これからの予定を、日時の順に出します。休みのために日がずれるものは、もとの日と理由を
 添えます。祝日の表が途中で終わるときは、その先の日付に * を付けます（まだ変わるかも
-しれません）。bod run が使うのと同じ暦で数えます。`,
+しれません）。bod run が使うのと同じ暦で数えます。記録があれば、見送りにした回や前もって
+送った回、確認を待っている回は、そのことを添えます。`,
 			`Lists what will happen, by date. Where a closed day moves something, its own day and the
 reason are told. Dates after the end of the holiday table are marked with *, for they may
-still change. It counts with the very calendar that bod run uses.`),
+still change. It counts with the very calendar that bod run uses. Where there is a ledger,
+what was left out, was done early or waits for somebody says so.`),
 		Example: b.in(`  bod next
   bod next hosting-acme --days 365
   bod next --from 2026-12-01 --days 31
@@ -96,10 +110,10 @@ func (b *desk) next(ctx context.Context, names []string, from string, days int, 
 	end := first.AddDays(days).At(calendar.Clock{}, c.Zone).Add(-time.Second)
 
 	all := comings(selected, start, end)
+	stopped := b.remember(ctx, c.StateDir(b.state, os.Getenv("STATE_DIRECTORY")), all)
 	if ics {
 		return b.writeICS(c, all)
 	}
-	stopped := b.stoppedFlags(ctx, c.StateDir(b.state, os.Getenv("STATE_DIRECTORY")))
 	if b.json {
 		out := make([]comingJSON, 0, len(all))
 		for _, x := range all {
@@ -186,6 +200,90 @@ func comings(picked []*config.Job, start, end time.Time) []coming {
 	return all
 }
 
+// remember adds to the occurrences what the ledger knows of them, and returns the stops of people. That no ledger is
+// there is nothing to tell, for a look ahead needs the rules alone; one that cannot be read is told, for then the list
+// may promise what somebody has left out.
+func (b *desk) remember(ctx context.Context, dir string, all []coming) (stops []ledger.Flag) {
+	l, err := ledger.OpenReader(ctx, dir)
+	if errors.Is(err, ledger.ErrNone) {
+		return nil
+	}
+	if err == nil {
+		defer l.Close()
+		err = l.View(ctx, func(v *ledger.View) error {
+			flags, err := v.Flags()
+			if err != nil {
+				return err
+			}
+			for _, f := range flags {
+				if f.Name == flagStopped || strings.HasPrefix(f.Name, flagStopped+"/") {
+					stops = append(stops, f)
+				}
+			}
+			// A name of old may be another job's now: the job that bears it today comes first.
+			identity := map[string]string{}
+			for j, err := range v.Jobs() {
+				if err != nil {
+					return err
+				}
+				if !j.Gone {
+					identity[j.Current] = j.Name
+				}
+			}
+			for i := range all {
+				job, ok := identity[all[i].job.Name]
+				if !ok {
+					j, err := v.Job(all[i].job.Name) // one that rests
+					if err != nil {
+						continue // not seen yet
+					}
+					job = j.Name
+				}
+				if err := b.recall(v, job, &all[i]); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err != nil {
+		fmt.Fprintf(b.err, b.in("注意: 記録（%s）を読めないので、見送りにした回なども予定どおりに出します: %v\n",
+			"note: the ledger in %s cannot be read, so what was left out is listed as the rules have it: %v\n"), dir, err)
+	}
+	return stops
+}
+
+// recall finds an occurrence's run and words it.
+func (b *desk) recall(v *ledger.View, job string, x *coming) error {
+	r, err := v.RunOf(job, x.o.Period)
+	if errors.Is(err, ledger.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ms, err := messagesOf(v, r.ID)
+	if err != nil {
+		return err
+	}
+	x.run, x.word = r, jobs.RunWordsWith(r, ms, b.lang)
+	switch r.State {
+	case ledger.RunSkipped, ledger.RunMissed, ledger.RunWaiting, ledger.RunFailed:
+		if n := len(r.Reasons); n > 0 {
+			x.why = r.Reasons[n-1].Text
+		}
+	case ledger.RunDone:
+		x.why = b.moment(r.Changed)
+		if called := slices.DeleteFunc(slices.Clone(ms), func(m ledger.Message) bool { return m.Class != ledger.ClassLetter || m.State == ledger.StateReplaced }); len(called) > 0 &&
+			!slices.ContainsFunc(called, func(m ledger.Message) bool { return m.State != ledger.StateRejected }) {
+			x.word = jobs.DeliveryWords(ledger.StateRejected, b.lang)
+		} else if r.Changed.Before(x.o.Due) {
+			x.word = b.in("前もって実施済み", "done early")
+		}
+	}
+	return nil
+}
+
 func (x coming) at() time.Time {
 	if x.skipped {
 		return x.o.Nominal
@@ -197,6 +295,7 @@ func (b *desk) comingJSON(x coming) comingJSON {
 	out := comingJSON{Job: x.job.Name, Title: x.job.Title, Kind: x.job.Kind, Period: x.o.Period,
 		About:   x.job.When.About(x.job.About, x.o).Words(b.lang),
 		Nominal: b.stamp(x.o.Nominal), Shifted: x.o.Shifted.In(b.lang), Skipped: x.skipped, Beyond: x.beyond}
+	out.State, out.Word, out.Why = string(x.run.State), x.word, x.why
 	if !x.skipped {
 		out.Due = b.stamp(x.o.Due)
 		if !x.job.Prepare.IsZero() {
@@ -207,10 +306,13 @@ func (b *desk) comingJSON(x coming) comingJSON {
 }
 
 func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming, end time.Time, named bool) {
-	count := map[*config.Job]int{}
+	count, out := map[*config.Job]int{}, map[*config.Job]int{}
 	wide := 0
 	for _, x := range all {
 		count[x.job]++
+		if x.dropped() {
+			out[x.job]++
+		}
 	}
 	// What happens every day would hide the rest: where nobody asked for it by name, it is one line.
 	often := func(j *config.Job) bool { return !named && count[j] > 8 }
@@ -241,7 +343,7 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 			mark = "*"
 		}
 		clock := at.Format("15:04")
-		if x.skipped {
+		if x.skipped || x.dropped() {
 			clock = "  -  "
 		}
 		short := calendar.DateOf(at).Short(b.lang)
@@ -263,6 +365,9 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 				b.say("  %s  %s → %s  %s\n", pad("", b.shortWidth()), nominal, short, why)
 			}
 		}
+		if x.word != "" && x.run.State != ledger.RunPlanned && !x.skipped {
+			b.say("  %s  %s\n", pad("", b.shortWidth()), strings.Join(nonEmpty([]string{x.word, x.why}), "  "))
+		}
 	}
 	if len(all) == 0 {
 		b.say(b.in("%s までに予定はありません\n", "nothing until %s\n"), b.day(calendar.DateOf(end.In(b.zone))))
@@ -270,7 +375,11 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 	var rows [][]string
 	for _, j := range picked {
 		if often(j) {
-			rows = append(rows, []string{pad(j.Name, wide), j.Title, j.When.Sentence(b.lang), fmt.Sprintf(b.in("%d回", "%d times"), count[j])})
+			times := fmt.Sprintf(b.in("%d回", "%d times"), count[j])
+			if n := out[j]; n > 0 {
+				times += fmt.Sprintf(b.in("（うち見送り%d回）", " (%d left out)"), n)
+			}
+			rows = append(rows, []string{pad(j.Name, wide), j.Title, j.When.Sentence(b.lang), times})
 		}
 	}
 	if len(rows) > 0 {

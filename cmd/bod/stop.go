@@ -118,23 +118,3 @@ func (b *desk) flagsJSON(fs []ledger.Flag) (out []flagJSON) {
 	}
 	return out
 }
-
-// stoppedFlags are the stops of people, where a ledger is there to ask. That none is there is nothing to tell: a look
-// ahead needs the rules alone.
-func (b *desk) stoppedFlags(ctx context.Context, dir string) (out []ledger.Flag) {
-	l, err := ledger.OpenReader(ctx, dir)
-	if err != nil {
-		return nil
-	}
-	defer l.Close()
-	_ = l.View(ctx, func(v *ledger.View) error {
-		flags, err := v.Flags()
-		for _, f := range flags {
-			if f.Name == flagStopped || strings.HasPrefix(f.Name, flagStopped+"/") {
-				out = append(out, f)
-			}
-		}
-		return err
-	})
-	return out
-}
