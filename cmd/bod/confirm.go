@@ -158,7 +158,13 @@ func (b *desk) showForConfirm(c *config.Config, run ledger.Run, open []ledger.Me
 	b.say(b.in("%s　%s　%d 通　送付予定 %s　[%s]\n", "%s  %s  %d message(s), to leave %s  [%s]\n"), run.Number, title, len(open), b.moment(run.Due), set)
 	for _, m := range open {
 		b.say("\n%s %s %s\n", strings.Repeat("-", 4), m.Number, strings.Repeat("-", 56))
-		if err := b.printLetter(bodies[m.ID], ""); err != nil {
+		var blind []string // they stand in no header, but get it all the same
+		for _, r := range m.Recipients {
+			if r.Role == "bcc" {
+				blind = append(blind, r.Mail)
+			}
+		}
+		if err := b.printLetter(bodies[m.ID], "", blind...); err != nil {
 			return err
 		}
 	}

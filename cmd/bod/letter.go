@@ -107,8 +107,8 @@ func (l *letter) part(contentType, encoding, disposition string, body io.Reader,
 	return nil
 }
 
-// printLetter shows a message as its recipient would read it.
-func (b *desk) printLetter(raw []byte, indent string) error {
+// printLetter shows a message as its recipient would read it, and the blind copies, which its bytes do not name.
+func (b *desk) printLetter(raw []byte, indent string, blind ...string) error {
 	l, err := readLetter(raw)
 	if err != nil {
 		return err
@@ -123,6 +123,9 @@ func (b *desk) printLetter(raw []byte, indent string) error {
 			h[1] = b.moment(at)
 		}
 		rows = append(rows, []string{names[h[0]], h[1]})
+	}
+	if len(blind) > 0 {
+		rows = append(rows, []string{b.in("控え", "Blind copy"), strings.Join(blind, ", ")})
 	}
 	for i, f := range l.files {
 		name := ""

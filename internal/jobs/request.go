@@ -56,7 +56,11 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	earlier := previousRun(v, m.run)
 	look, well := compare(c, shown, earlier)
 	if len(earlier) == 0 {
-		look = append(look, t("はじめての送付です。宛先と添付の中身をご覧ください", "It goes out for the first time. Please see the addresses and what is attached"))
+		if slices.ContainsFunc(shown, func(s shownMessage) bool { return len(s.files) > 0 }) {
+			look = append(look, t("はじめての送付です。宛先と添付の中身をご覧ください", "It goes out for the first time. Please see the addresses and what is attached"))
+		} else {
+			look = append(look, t("はじめての送付です。宛先と文面をご覧ください", "It goes out for the first time. Please see the addresses and the text"))
+		}
 	}
 	words = newPage(l, toneNeeds)
 	words.greet(colleague(p, l))
@@ -248,6 +252,17 @@ func outsiders(m ledger.Message) []string {
 	return out
 }
 
+// blindCopies are the addresses that get a copy which the others don't see: no header names them, but the office has to
+// know before it says yes.
+func blindCopies(m ledger.Message) (out []string) {
+	for _, r := range m.Recipients {
+		if r.Role == "bcc" {
+			out = append(out, r.Mail)
+		}
+	}
+	return out
+}
+
 // baseName is a file's name without its folders.
 func baseName(p string) string { return p[strings.LastIndexByte(p, '/')+1:] }
 
@@ -266,11 +281,12 @@ func contents(p *page, shown []shownMessage) {
 			break
 		}
 		if len(shown) > 1 {
-			p.say(fmt.Sprintf("%d. %s", i+1, s.message.Addressee))
+			p.say(fmt.Sprintf("%d. %s", i+1, s.message.Addressee) + p.t("（番号 "+s.message.Number+"）", " (number "+s.message.Number+")"))
 		}
 		p.add(facts{
 			{p.t("宛先", "To"), strings.Join(s.to, "\n")},
 			{p.t("写し", "Cc"), strings.Join(s.cc, "\n")},
+			{p.t("控え", "Blind copy"), strings.Join(blindCopies(s.message), "\n")},
 			{p.t("件名", "Subject"), s.message.Subject},
 			{p.t("添付", "Attached"), strings.Join(s.attached(p.l), "\n")},
 		})
@@ -288,6 +304,12 @@ func contents(p *page, shown []shownMessage) {
 	letter.words = strings.Join(lines, "\n")
 	p.add(letter)
 	p.gap()
+	if n := len(shown) - 1; n > 0 {
+		p.say(p.t(fmt.Sprintf("ほか%d通の文面は、このメールにはありません。\n番号を付けて、次のように見られます。", n),
+			fmt.Sprintf("The text of the other %s is not in this mail.\nSee each by its number, like this:", plural(n, "message", "messages"))))
+		p.add(commands{{"", "bod show " + shown[1].message.Number}})
+		p.gap()
+	}
 }
 
 // shownMessage is a sealed message as a person reads it.
