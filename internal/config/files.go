@@ -297,7 +297,8 @@ func readNames(root *os.Root, dir string) ([]fs.DirEntry, error) {
 }
 
 // Glob returns the files that match a pattern below jobs.toml's folder or a named folder, sorted by name; a folder that is not there gives none.
-// A named folder itself has to be there. * and ? stop at /; names are compared in NFC.
+// A named folder itself has to be there. * and ? stop at /; names are compared in NFC, their endings whatever the case:
+// scanners write A.PDF where the office wrote *.pdf.
 func (c *Config) Glob(pattern string) ([]Match, error) {
 	if c.seen == nil {
 		return c.glob(pattern)
@@ -358,7 +359,7 @@ func (c *Config) glob(pattern string) ([]Match, error) {
 		}
 		for _, e := range es {
 			name := nfc(e.Name())
-			if ok, _ := path.Match(last, name); !ok || e.IsDir() {
+			if !matchName(last, name) || e.IsDir() {
 				continue
 			}
 			rel := path.Join(d, e.Name())
@@ -374,6 +375,19 @@ func (c *Config) glob(pattern string) ([]Match, error) {
 		return strings.Compare(a.Name+"\x00"+a.Path, b.Name+"\x00"+b.Path)
 	})
 	return found, nil
+}
+
+// matchName reports whether a file's name fits the last part of a pattern.
+func matchName(pattern, name string) bool {
+	if ok, _ := path.Match(pattern, name); ok {
+		return true
+	}
+	end, has := path.Ext(pattern), path.Ext(name)
+	if end == "" || strings.ContainsAny(end, `*?[]\`) || !strings.EqualFold(end, has) {
+		return false
+	}
+	ok, _ := path.Match(strings.TrimSuffix(pattern, end), strings.TrimSuffix(name, has))
+	return ok
 }
 
 func isNoFolder(err error) bool {

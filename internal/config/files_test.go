@@ -92,7 +92,7 @@ func TestFilesAreFoundHoweverTheirNamesAreStored(t *testing.T) {
 }
 
 func TestGlob(t *testing.T) {
-	c, _ := folder(t, "office/a/2026-11/x-1.pdf", "office/a/2026-11/x-2.pdf", "office/a/2026-12/x-3.pdf", "office/a/2026-12/y.txt", "share/inv/1.pdf")
+	c, _ := folder(t, "office/a/2026-11/x-1.pdf", "office/a/2026-11/x-2.pdf", "office/a/2026-12/x-3.pdf", "office/a/2026-12/y.txt", "office/Z.PDF/A.PDF", "office/Z.PDF/B.Pdf", "office/Z.PDF/a.pdf.txt", "office/Z.PDF/pdf", "share/inv/1.pdf")
 	if err := os.Symlink("../secret", filepath.Join(c.Dir, "a", "2026-11", "x-9.pdf")); err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +104,12 @@ func TestGlob(t *testing.T) {
 		{"a/*/x-?.pdf", "a/2026-11/x-1.pdf a/2026-11/x-2.pdf a/2026-12/x-3.pdf"},
 		{"a/2026-11/x-1.pdf", "a/2026-11/x-1.pdf"},
 		{"a/2027-01/*", ""},
+		{"Z.PDF/*.pdf", "Z.PDF/A.PDF Z.PDF/B.Pdf"},
+		{"Z.PDF/?.PDF", "Z.PDF/A.PDF Z.PDF/B.Pdf"},
+		{"Z.PDF/A.pdf", "Z.PDF/A.PDF"},
+		{"Z.PDF/a.pdf", ""},
+		{"Z.PDF/*.p?f", ""},
+		{"z.pdf/*", ""},
 		{"nowhere/*/x", ""},
 		{"a/2026-12/y.txt/z", ""},
 		{"folder:share/inv/*.pdf", "folder:share/inv/1.pdf"},

@@ -234,13 +234,15 @@ func changed(c *config.Config, m config.Match, read int64) bool {
 		return true
 	}
 	again, err := c.Glob(literal(m.Path))
-	if err != nil || len(again) != 1 {
+	if err != nil {
 		return true
 	}
-	return again[0].Size != m.Size || !again[0].ModTime.Equal(m.ModTime)
+	// Beside it there may be one whose name differs only in the case of its ending.
+	i := slices.IndexFunc(again, func(x config.Match) bool { return x.Path == m.Path })
+	return i < 0 || again[i].Size != m.Size || !again[i].ModTime.Equal(m.ModTime)
 }
 
-// literal writes a path as the pattern that matches only it.
+// literal writes a path as a pattern without wild cards.
 func literal(p string) string {
 	return strings.NewReplacer("[", "[[]", "*", "[*]", "?", "[?]").Replace(p)
 }

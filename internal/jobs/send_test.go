@@ -518,6 +518,24 @@ func FuzzLetter(f *testing.F) {
 	})
 }
 
+// A scanner writes its endings as it likes; two files that differ only there are one too many.
+func TestAttachmentWithAnotherCaseOfItsEnding(t *testing.T) {
+	job := strings.Replace(invoiceJob, `to = ["acme", "minato"]`, `to = ["acme"]`, 1)
+	o := newOffice(t, job, map[string]string{"letters/a.txt": officeLetter, "請求書/2026-11/acme-1.PDF": goodPDF})
+	w := o.world("hosting", "2026-11", preparedAt)
+	p := o.prepare(w)
+	if len(p.Missing) != 0 || len(p.Drafts) != 1 {
+		t.Fatalf("%d drafts, missing:\n%s", len(p.Drafts), texts(p.Missing))
+	}
+	if _, s := o.render(w, p.Drafts[0]); len(s.files) != 1 || s.files[0].name != "acme-1.PDF" {
+		t.Errorf("attached: %v", s.files)
+	}
+	o.write("請求書/2026-11/acme-1.pdf", goodPDF+" ")
+	if p := o.prepare(w); len(p.Drafts) != 0 || !strings.Contains(texts(p.Missing), "2つあります") {
+		t.Errorf("%d drafts, missing:\n%s", len(p.Drafts), texts(p.Missing))
+	}
+}
+
 // A share that is mounted after bod starts holds up only the duties that read from it, and only until it is there.
 func TestShareThatIsMountedLaterIsWaitedFor(t *testing.T) {
 	share := filepath.Join(t.TempDir(), "share")
