@@ -72,6 +72,7 @@ type standing struct {
 	carrier mailer.Carrier
 	limiter *mailer.Limiter
 	duties  map[string]*duty // by identity; nil until the ledger knows the rules
+	resting map[string]bool  // by identity: jobs of the file that are not at work (enabled = false)
 	swapped int              // how often the rules were put to work: a reload lets a refused login be tried again
 }
 

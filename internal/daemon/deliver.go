@@ -496,7 +496,7 @@ func (o *Office) gone(st *standing, m ledger.Message) (text string) {
 	}
 	w := st.words()
 	if d := st.duties[m.Job]; d == nil {
-		text = w.jobGone().Text
+		text = st.jobAway(m.Job).Text
 	} else {
 		for _, r := range m.Deliveries {
 			if (r.State == ledger.StateQueued || r.State == ledger.StateDeferred) && !st.reaches(d, r.Mail) {

@@ -257,11 +257,6 @@ func (a *asking) confirm() (string, error) {
 	if len(ms) == 0 {
 		return "", a.no("確認の要るメールではありません", "this needs no confirmation")
 	}
-	// What the person saw is either the whole run or the one message; in both cases it is these bytes and no others.
-	if set := a.req.Set; len(set) < 8 || !strings.HasPrefix(jobs.SetDigest(all), set) && !strings.HasPrefix(jobs.SetDigest(ms), set) {
-		return "", a.no("ご覧になったあとで内容が変わったか、照合値がありません。もう一度内容を見てから確認してください（いまの照合値：%s）",
-			"what you saw has changed since, or its check value was not given: look again, then confirm (the value is now %s)", short(jobs.SetDigest(all)))
-	}
 	p, ok := a.person()
 	if all := a.called(); !ok && len(all) > 1 {
 		return "", a.no("「%s」さんは [people] に%d人います。--by に %s のどれかを書いてください", "%s is the name of %d people: give one of %s with --by",
@@ -269,6 +264,18 @@ func (a *asking) confirm() (string, error) {
 	}
 	if !ok {
 		return "", a.no("「%s」さんは [people] にいません。--by に登録された名前を書いてください", "%s is not in [people]: give a name of the file with --by", a.in.Who.Name)
+	}
+	// Who may not confirm is told that, and nothing of what there is to confirm.
+	for _, m := range ms {
+		if !slices.Contains(m.ConfirmBy, p.ID) {
+			return "", a.no("「%s」さんは、メール %s の確認者ではありません（確認者：%s）", "%s is not among those who confirm message %s (%s)",
+				p.Name, m.Number, strings.Join(a.names(m.ConfirmBy), ", "))
+		}
+	}
+	// What the person saw is either the whole run or the one message; in both cases it is these bytes and no others.
+	if set := a.req.Set; len(set) < 8 || !strings.HasPrefix(jobs.SetDigest(all), set) && !strings.HasPrefix(jobs.SetDigest(ms), set) {
+		return "", a.no("ご覧になったあとで内容が変わったか、照合値がありません。もう一度内容を見てから確認してください（いまの照合値：%s）",
+			"what you saw has changed since, or its check value was not given: look again, then confirm (the value is now %s)", short(jobs.SetDigest(all)))
 	}
 	left := 0
 	// What this person has confirmed and what still has the same bytes stays confirmed; only the rest is said yes to now.
@@ -278,10 +285,6 @@ func (a *asking) confirm() (string, error) {
 	}
 	ms = fresh
 	for _, m := range ms {
-		if !slices.Contains(m.ConfirmBy, p.ID) {
-			return "", a.no("「%s」さんは、メール %s の確認者ではありません（確認者：%s）", "%s is not among those who confirm message %s (%s)",
-				p.Name, m.Number, strings.Join(a.names(m.ConfirmBy), ", "))
-		}
 		err := a.Decide(ledger.Decision{Message: m.ID, Person: p.ID, Yes: true, Why: a.in.Why, By: a.in.Who, At: a.now}, m.Hash)
 		if err != nil {
 			return "", err
@@ -402,6 +405,9 @@ func (a *asking) release() (string, error) {
 	for _, m := range ms {
 		lift := []ledger.HoldReason{ledger.Check, ledger.Late, ledger.Person, ledger.Restored}
 		if holds(m, ledger.Gone) {
+			if !back && a.rules.resting[r.Job] {
+				return "", a.no("この仕事は休止中（enabled = false）です。休止を解いてから、保留を解いてください", "the job is paused (enabled = false): set it to work first, then release")
+			}
 			if !back {
 				return "", a.no("この仕事は、いまの予定表（jobs.toml）にありません。予定表に戻してから解いてください", "the job is not in jobs.toml: put it back first, then release")
 			}

@@ -24,6 +24,10 @@ func TestConfirm(t *testing.T) {
 			t.Errorf("it doesn't say who is asked: %s", said)
 		}
 		d.refused("stranger", "confirm", "", Request{Run: r.Number, Set: d.set(r.ID)})
+		// Who may not confirm hears that, whatever value was given with it.
+		if said := d.refused("mori", "confirm", "", Request{Run: r.Number, Set: "00000000"}); !strings.Contains(said, "not among those who confirm") {
+			t.Errorf("the wrong person with a wrong value is told %q", said)
+		}
 		d.to("11-25 11:00")
 		if got := d.sink.letters(); len(got) != 0 {
 			t.Errorf("sent: %v", got)

@@ -96,9 +96,10 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 		}
 	}
 	var duties map[string]*duty
+	var resting map[string]bool
 	var changed int
 	err := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
-		duties, changed = map[string]*duty{}, 0
+		duties, resting, changed = map[string]*duty{}, map[string]bool{}, 0
 		old, err := o.rulesBefore(tx.View)
 		if err != nil {
 			return err
@@ -109,6 +110,9 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 		}
 		for _, j := range next.config.Jobs {
 			if j.Disabled {
+				if was, there := known.of(j); there {
+					resting[was.Name] = true
+				}
 				continue
 			}
 			d, moved, err := o.seeJob(tx, next, known, j, planning{now: now, asking: asking}, alive)
@@ -138,7 +142,7 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 		return fmt.Errorf("couldn't put the rules to work: %w", err)
 	}
 	live := *next // Deliver may be reading the one before
-	live.duties = duties
+	live.duties, live.resting = duties, resting
 	o.at.Store(&live)
 	o.duties, o.seen, o.last = duties, true, now
 	o.scan.stale, o.scan.looks = true, nil // what is held is compared with the new rules at once

@@ -347,3 +347,24 @@ func TestClaimedAhead(t *testing.T) {
 		})
 	}
 }
+
+// TestPausedJobIsNotCalledGone: what was prepared before a job was paused says that it is paused, not that it isn't in the rules.
+func TestPausedJobIsNotCalledGone(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+strings.Replace(monthly, `confirm = { by = ["tanaka"], count = 1 }`, "", 1))
+	d.pdf("pdf/acme-11.pdf", "invoice")
+	d.to("11-24 12:00")
+	paused := head + strings.Replace(monthly, `confirm = { by = ["tanaka"], count = 1 }`, "enabled = false", 1)
+	d.swap(paused)
+	d.to("11-25 10:05")
+	if got := d.sink.letters(); len(got) > 0 {
+		t.Fatalf("sent: %v", got)
+	}
+	m := d.only("hosting", "2026-11")
+	i := slices.IndexFunc(m.Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Gone })
+	if i < 0 || !strings.Contains(m.Holds[i].Text, "enabled = false") {
+		t.Fatalf("held for %v", m.Holds)
+	}
+	if why := d.refused("sato", "release", "it may go", Request{Message: m.Number}); !strings.Contains(why, "enabled = false") {
+		t.Errorf("the release is refused with %q", why)
+	}
+}

@@ -278,7 +278,8 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 
 // act writes what time and rules moved.
 func (o *Office) act(tx *ledger.Tx, f findings) error {
-	w := o.at.Load().words()
+	st := o.at.Load()
+	w := st.words()
 	for _, r := range f.start {
 		if err := tx.MoveRun(r.ID, r.State, ledger.RunRunning, ledger.RunChange{}); err != nil {
 			return err
@@ -296,7 +297,7 @@ func (o *Office) act(tx *ledger.Tx, f findings) error {
 		o.log.Warn("missed", "job", r.Job, "run", r.Number, "due", r.Due)
 	}
 	for _, r := range f.orphans {
-		why := w.jobGone()
+		why := st.jobAway(r.Job)
 		if err := tx.MoveRun(r.ID, r.State, ledger.RunMissed, ledger.RunChange{Reasons: append(slices.Clone(r.Reasons), why)}); err != nil {
 			return err
 		}
@@ -308,7 +309,7 @@ func (o *Office) act(tx *ledger.Tx, f findings) error {
 		}
 	}
 	for _, m := range f.gone {
-		if err := tx.Hold(m.ID, ledger.Gone, w.jobGone().Text); err != nil {
+		if err := tx.Hold(m.ID, ledger.Gone, st.jobAway(m.Job).Text); err != nil {
 			return err
 		}
 		o.log.Warn("held, its job is gone", "job", m.Job, "message", m.Number)
@@ -361,6 +362,16 @@ func (w words) neverComplete(until time.Time) ledger.Reason {
 	return ledger.Reason{Code: codeMissed,
 		Text: w.say("期限の%sまでに準備がそろいませんでした", "what it needed was not there by its limit, %s", w.at(until)),
 		Next: w.say("そろってから、この回を指定して実行してください", "when it is complete, ask for this period by name")}
+}
+
+// jobAway says why a job's letters don't go: it rests, or it isn't in the rules at all.
+func (s *standing) jobAway(identity string) ledger.Reason {
+	w := s.words()
+	if s.resting[identity] {
+		return w.reason(codeGone, "この仕事は休止中（enabled = false）です", "the job is paused (enabled = false)",
+			"休止を解く（enabled = true）か、取りやめてください", "set enabled = true again, or reject it")
+	}
+	return w.jobGone()
 }
 
 func (w words) jobGone() ledger.Reason {
