@@ -13,6 +13,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"os"
@@ -171,9 +172,7 @@ func TestDoctorAsksDNS(t *testing.T) {
 	}
 	but := func(name string, records ...string) map[string][]string {
 		m := map[string][]string{}
-		for k, v := range good {
-			m[k] = v
-		}
+		maps.Copy(m, good)
 		m[name] = records
 		return m
 	}
