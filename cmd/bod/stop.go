@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -13,6 +14,13 @@ import (
 
 // flagStopped is the ledger's flag of a person's stop; with a slash and a job's identity behind it, of one job's.
 const flagStopped = "stopped"
+
+// The ledger's flags of what bod stopped by itself.
+const (
+	flagRestored = "restored" // by a copy that is older than the last entry
+	flagClock    = "clock"    // by a clock before the last entry
+	flagSession  = "session"  // by a mail server that refuses us
+)
 
 func (b *desk) stopCommand() *cobra.Command {
 	var why string
@@ -63,6 +71,11 @@ func (b *desk) stopOrStart(cmd *cobra.Command, verb, why string, args []string) 
 	var req daemon.Request
 	if len(args) > 0 {
 		if err := b.jobKnown(cmd.Context(), args[0]); err != nil {
+			if f, ok := errors.AsType[*fault](err); ok && f.code == exitUsage {
+				// A reason that stands alone is taken for a job's name, and never acted on as the wish to stop everything.
+				all := fmt.Sprintf(b.in("すべてが対象のときは、bod %s --why \"理由\" としてください", "to %s everything, give the reason with --why: bod %[1]s --why REASON"), verb)
+				f.next = strings.Join(nonEmpty([]string{all, f.next}), b.in("。", "; "))
+			}
 			return err
 		}
 		req.Job, args = args[0], args[1:]
@@ -96,8 +109,7 @@ func (b *desk) jobKnown(ctx context.Context, name string) error {
 		_, err = b.job(c, name)
 		return err
 	}
-	return &fault{code: exitUsage, what: fmt.Sprintf(b.in("「%s」という仕事は予定表にありません", "there is no job %q in the rules"), name),
-		next: b.in("すべてを止めるときは、仕事の名前を書かずに --why 理由 としてください", "to stop everything leave the job out and give --why REASON")}
+	return &fault{code: exitUsage, what: fmt.Sprintf(b.in("「%s」という仕事は予定表にありません", "there is no job %q in the rules"), name)}
 }
 
 // pausedWords says what a flag of the ledger keeps from going.
@@ -107,6 +119,16 @@ func (b *desk) pausedWords(name, text string) string {
 	}
 	if job, one := strings.CutPrefix(name, flagStopped+"/"); one {
 		return fmt.Sprintf(b.in("%s の送信を止めてあります: %s", "%s is stopped: %s"), job, text)
+	}
+	switch name {
+	case flagRestored:
+		// The cause is a sentence for the log; here it is what it means, and what there is to do.
+		return b.in("控えから戻した記録なので、送信を止めています。そのあとに送られたものを確かめてから: bod retry --restored 理由",
+			"sending is paused, for the ledger was restored from a copy. See what went out since, then: bod retry --restored WHY")
+	case flagClock:
+		return b.in("時計が合わないので、送信を止めています: ", "sending is paused, for the clock is wrong: ") + text
+	case flagSession:
+		return b.in("メールサーバーに断られたので、送信を止めています: ", "sending is paused, for the mail server refused us: ") + text
 	}
 	return fmt.Sprintf(b.in("送信を止めています（%s）: %s", "sending is paused (%s): %s"), name, text)
 }
