@@ -52,12 +52,12 @@ func TestNearest(t *testing.T) {
 }
 
 func TestSizes(t *testing.T) {
-	for text, want := range map[string]int64{"20 MB": 20 << 20, "20MB": 20 << 20, "1.5 kb": 1536, "2 GiB": 2 << 30, "300": 300} {
+	for text, want := range map[string]int64{"20 MB": 20 << 20, "20MB": 20 << 20, "1.5 kb": 1536, "2 GiB": 2 << 30, "300 B": 300, "300b": 300, "20M": 20 << 20} {
 		if got, ok := parseSize(text); !ok || got != want {
 			t.Errorf("%q: %d, %v", text, got, ok)
 		}
 	}
-	for _, text := range []string{"", "MB", "-1 MB", "0", "1e9 GB", "20 MBB", "9999999999 GB"} {
+	for _, text := range []string{"", "MB", "-1 MB", "0", "1e9 GB", "20 MBB", "9999999999 GB", "20", "1.5", "20 I", "20 IB"} {
 		if got, ok := parseSize(text); ok {
 			t.Errorf("%q: %d", text, got)
 		}

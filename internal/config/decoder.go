@@ -193,7 +193,7 @@ var sizeUnits = []struct {
 	bytes int64
 }{{"GB", 1 << 30}, {"MB", 1 << 20}, {"KB", 1 << 10}}
 
-var sizeText = regexp.MustCompile(`^([0-9]{1,9})(?:\.([0-9]{1,3}))? ?([KMG]?)I?B?$`)
+var sizeText = regexp.MustCompile(`^([0-9]{1,9})(?:\.([0-9]{1,3}))? ?(?:([KMG])I?B?|B)$`)
 
 // Size reads "20 MB".
 func (d *Decoder) Size(key string, otherwise int64) (n int64) {
@@ -219,6 +219,8 @@ func (d *Decoder) Size(key string, otherwise int64) (n int64) {
 	return n
 }
 
+// parseSize reads a number with its unit. A bare "20" is refused: whoever writes it means 20 MB, and 20 bytes would
+// hold every letter.
 func parseSize(v string) (int64, bool) {
 	m := sizeText.FindStringSubmatch(strings.ToUpper(strings.TrimSpace(v)))
 	if m == nil {

@@ -129,16 +129,20 @@ func (b entry) text(l calendar.Language) string {
 	if b.when != "" {
 		s += b.when + " "
 	}
-	s += pad(b.what, b.pad)
 	if b.aside != "" {
-		s += b.sep + b.aside
+		s += pad(b.what, b.pad) + b.sep + b.aside
+		if hang := b.hanging(l); textWidth(s, true) > columns && textWidth(hang+b.aside, true) <= columns {
+			s = strings.TrimSuffix(s, pad(b.what, b.pad)+b.sep+b.aside) + b.what + strings.TrimRight(b.sep, " 　") + "\n" + hang + b.aside // its words are not broken
+		}
+	} else {
+		s += pad(b.what, b.pad)
 	}
 	if b.note != "" {
 		same, below := "", "　"
 		if l == calendar.English {
 			same, below = " ", "  "
 		}
-		if textWidth(s+same+b.note, true) > columns {
+		if last := s[strings.LastIndexByte(s, '\n')+1:]; textWidth(last+same+b.note, true) > columns {
 			s += "\n" + below + b.note
 		} else {
 			s += same + b.note
@@ -149,6 +153,14 @@ func (b entry) text(l calendar.Language) string {
 		s += b.hang + u + "\n"
 	}
 	return s
+}
+
+// hanging is what the lines below the first begin with.
+func (b entry) hanging(l calendar.Language) string {
+	if b.hang != "" {
+		return b.hang
+	}
+	return calendar.Text{JA: "　　", EN: "    "}.In(l)
 }
 
 // row is one 「項目：値」, with the names filled to the same width in the text.

@@ -33,3 +33,22 @@ confirm = { by = ["tanaka"], count = 1 }
 	}
 	golden(t, "notice-confirm-several-ja", got)
 }
+
+// One slip in an address is told once, where it stands, and not again at each job that writes there.
+func TestBadAddressIsToldOnce(t *testing.T) {
+	o := &office{t: t, dir: t.TempDir()}
+	for name, text := range invoices() {
+		o.write(name, text)
+	}
+	_, problems := o.load(invoiceJob + "\n[partner.slip]\nname = \"株式会社スリップ\"\nmail = [\"ap@slip..example\"]\n" +
+		strings.NewReplacer("job.hosting", "job.other", `"acme", "minato"`, `"slip"`).Replace(invoiceJob))
+	n := 0
+	for _, p := range problems {
+		if !p.Warning {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d problems: %v", n, problems)
+	}
+}

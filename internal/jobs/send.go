@@ -122,12 +122,6 @@ func (s *sendSpec) checkTo(d *config.Decoder) {
 			}
 		}
 	}
-	for _, a := range slices.Concat(s.To, s.Cc, s.Bcc) {
-		if len(a.Mails()) == 0 {
-			d.Problem("to", calendar.Text{JA: fmt.Sprintf("「%s」のメールアドレスがありません", a.ID()), EN: fmt.Sprintf("%s has no mail address", a.ID())},
-				calendar.Text{JA: fmt.Sprintf("[partner.%s] に mail = [\"…\"] を書いてください", a.ID()), EN: fmt.Sprintf("write mail = [\"…\"] in [partner.%s]", a.ID())})
-		}
-	}
 	if s.Together && partners > 1 {
 		d.Warn("together", calendar.Text{JA: "1通にまとめるので、得意先どうしの宛先がお互いに見えます", EN: "in one message the customers see each other's addresses"},
 			calendar.Text{JA: "1社に1通ずつ送るときは together = false にしてください", EN: "write together = false to send one to each"})
