@@ -127,7 +127,8 @@ func (b *desk) rehearse(ctx context.Context, from string, days int, out, assume 
 		return b.usage(calendar.Text{JA: fmt.Sprintf("--assume に「%s」は書けません", assume), EN: fmt.Sprintf("--assume cannot be %q", assume)},
 			calendar.Text{JA: "confirm（すぐに「はい」と答える）か hold（だれも答えない）を書いてください", EN: "write confirm (they say yes at once) or hold (nobody answers)"})
 	}
-	p := played{from: b.now().In(c.Zone), confirm: assume == "confirm"}
+	// To the second, as it is played: what is done at once at the start lies within the days then.
+	p := played{from: b.now().In(c.Zone).Truncate(time.Second), confirm: assume == "confirm"}
 	if from != "" {
 		d, problem := calendar.ParseDate(from)
 		if problem != nil {
@@ -185,7 +186,7 @@ func (b *desk) remembered(ctx context.Context, c *config.Config, p *played, o *d
 	dir := c.StateDir(b.state, os.Getenv("STATE_DIRECTORY"))
 	note := func(ja, en string) { p.notes = append(p.notes, b.in(ja, en)) }
 	l, err := ledger.OpenReader(ctx, dir)
-	now := b.now().In(c.Zone)
+	now := b.now().In(c.Zone).Truncate(time.Second)
 	switch {
 	case errors.Is(err, ledger.ErrNone):
 		note("記録がまだないので、何も送っていない状態から始めました", "there is no ledger yet, so it begins with nothing sent")
