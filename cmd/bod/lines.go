@@ -163,7 +163,7 @@ func (b *desk) moment(t time.Time) string {
 		return "-"
 	}
 	t = t.In(b.zone)
-	return b.day(calendar.DateOf(t)) + " " + t.Format("15:04")
+	return b.day(calendar.DateOf(t)) + " " + fmt.Sprintf("%d:%02d", t.Hour(), t.Minute()) // as mails say it, and the file
 }
 
 // stamp is a moment for programs.
