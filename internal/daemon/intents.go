@@ -527,6 +527,8 @@ func (a *asking) skip() (string, error) {
 	case ledger.RunDrafted:
 		// Rejected letters end the run by themselves; the reason stays with it.
 		err = a.MoveRun(r.ID, r.State, r.State, ledger.RunChange{Reasons: []ledger.Reason{reason}})
+	case ledger.RunSkipped:
+		return "", a.no("この回は、もう見送りになっています", "this run is skipped already")
 	default:
 		return "", a.no("この回は「%s」なので、見送りにできません", "this run is %q, so it can't be skipped", jobs.RunWords(r, a.lang))
 	}

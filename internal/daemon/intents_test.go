@@ -141,6 +141,9 @@ func TestSkip(t *testing.T) {
 	d.refused("sato", "skip", "closed", Request{Job: "hosting", Period: "2026-11-25"})
 	d.refused("sato", "skip", "closed", Request{Job: "nothing", Period: "2026-11"})
 	d.must("sato", "skip", "free of charge this month", Request{Job: "hosting", Period: "2026-11"})
+	if said := d.refused("sato", "skip", "again", Request{Job: "hosting", Period: "2026-11"}); !strings.Contains(said, "skipped already") {
+		t.Errorf("skipped twice: %q", said)
+	}
 	d.to("11-26 11:00")
 	if got := d.runs("hosting"); !slices.Equal(got, []string{"2026-11 skipped"}) {
 		t.Errorf("runs are %v", got)
