@@ -156,8 +156,16 @@ func (b *desk) load(path string) (*config.Config, []config.Problem) {
 	c, problems := config.LoadWith(path, config.AdminFile(b.adminNamed()), jobs.ConfigKinds())
 	if c != nil {
 		b.lang, b.zone = c.Language, c.Zone
+	} else if missing(path) {
+		// A file that isn't there has no language of its own: it is the person's.
+		problems = []config.Problem{{File: path, What: b.in("ファイルがありません", "there is no such file"), Next: b.in("名前と場所を確かめてください", "check its name and folder")}}
 	}
 	return c, problems
+}
+
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // adminNamed is the administrator's file as it was named, "" where it was not.
@@ -177,8 +185,12 @@ func (b *desk) rules() (*config.Config, error) {
 	return c, nil
 }
 
-// misread tells every problem and makes the fault of it.
+// misread tells every problem and makes the fault of it; that there is no file at all is told once.
 func (b *desk) misread(problems []config.Problem) error {
+	if missing(b.file) {
+		return &fault{code: exitConfig, what: fmt.Sprintf(b.in("予定表 %s がありません", "couldn't find the rules %s"), b.file),
+			next: b.in("予定表のあるフォルダで実行するか、--file で場所を示してください", "run bod in the folder of the rules, or name them with --file")}
+	}
 	n := 0
 	for _, p := range problems {
 		if !p.Warning {
@@ -186,14 +198,9 @@ func (b *desk) misread(problems []config.Problem) error {
 			fmt.Fprintln(b.err, p)
 		}
 	}
-	f := &fault{code: exitConfig,
+	return &fault{code: exitConfig,
 		what: fmt.Sprintf(b.in("%s に直すところが %d か所あります", "%s has to be mended in %d place(s)"), fileOf(problems, b.file), n),
 		next: b.in("直したら bod check で確かめてください", "mend it, then look again with: bod check")}
-	if _, err := os.Stat(b.file); errors.Is(err, fs.ErrNotExist) {
-		f.what = fmt.Sprintf(b.in("予定表 %s がありません", "couldn't find the rules %s"), b.file)
-		f.next = b.in("予定表のあるフォルダで実行するか、--file で場所を示してください", "run bod in the folder of the rules, or name them with --file")
-	}
-	return f
 }
 
 // fileOf is the file that problems are about: the rules, unless every one of them is the administrator's.

@@ -23,6 +23,8 @@ const (
 
 // root makes the commands, in the person's language.
 func (b *desk) root() *cobra.Command {
+	var versioned bool
+	versionCmd := b.versionCommand()
 	root := &cobra.Command{
 		Use:   "bod",
 		Short: b.in("事務の決まった仕事を、決めたとおりに行います", "does the recurring duties of a back office, as agreed"),
@@ -62,8 +64,14 @@ Exit status
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 		Args:              b.noSuchCommand,
-		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if versioned {
+				return versionCmd.RunE(versionCmd, nil)
+			}
+			return cmd.Help()
+		},
 	}
+	root.Flags().BoolVar(&versioned, "version", false, b.in("版を見る（bod version と同じ）", "which bod this is, as bod version"))
 	root.SetOut(b.raw)
 	root.SetErr(b.err)
 	root.SetHelpFunc(b.help)
@@ -99,7 +107,7 @@ Exit status
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),
 		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand(),
 		b.stopCommand(), b.startCommand())
-	add(groupKeep, b.doctorCommand(), b.verifyCommand(), b.backupCommand(), b.schemaCommand(), b.versionCommand(), b.completionCommand())
+	add(groupKeep, b.doctorCommand(), b.verifyCommand(), b.backupCommand(), b.schemaCommand(), versionCmd, b.completionCommand())
 	return root
 }
 
