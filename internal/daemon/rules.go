@@ -242,13 +242,16 @@ func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *confi
 		row.Changed = now
 		p.changed, p.since = true, was.Changed
 		p.old = o.oldRule(next.config, was, d.rule)
-		if alive.After(p.mark) {
+		switch {
+		case p.old == nil:
+			// Nobody can say which days the old rule still had ahead, so the mark stays where it is: what the new
+			// rule names since then is neither lost nor guessed to be done, but asked about.
+			p.asking = true
+		case alive.After(p.mark):
 			p.mark = alive
-			if p.old != nil {
-				// bod can't have been at work past an occurrence that it didn't plan.
-				if missed := p.old.schedule.Due(was.Mark, alive); len(missed) > 0 {
-					p.mark = missed[0].Due.Add(-time.Microsecond)
-				}
+			// bod can't have been at work past an occurrence that it didn't plan.
+			if missed := p.old.schedule.Due(was.Mark, alive); len(missed) > 0 {
+				p.mark = missed[0].Due.Add(-time.Microsecond)
 			}
 		}
 	default:
@@ -340,7 +343,7 @@ func (o *Office) oldRule(c *config.Config, was ledger.Job, like rule) *rule {
 		like.schedule, err = record.Schedule(c)
 	}
 	if err != nil {
-		o.log.Warn("couldn't tell the rule that was at work before, so none of its periods is looked for", "job", was.Current, "err", err)
+		o.log.Warn("couldn't tell the rule that was at work before, so what is due since then is asked about", "job", was.Current, "err", err)
 		return nil
 	}
 	return &like

@@ -368,3 +368,24 @@ func TestPausedJobIsNotCalledGone(t *testing.T) {
 		t.Errorf("the release is refused with %q", why)
 	}
 }
+
+// TestOldRuleThatCannotBeTold: while bod is off, somebody closes the day that a rule names and moves the rule to an earlier one, so
+// that the old rule is none any more. The day that has passed by then is neither lost nor done without a question.
+func TestOldRuleThatCannotBeTold(t *testing.T) {
+	once := func(day string) string {
+		return strings.ReplaceAll(strings.ReplaceAll(monthly, `confirm = { by = ["tanaka"], count = 1 }`, ""),
+			`when = "毎月25日 10:00 休みなら前営業日"`, `when = { dates = ["`+day+`"], at = "10:00" }`)
+	}
+	d := newDesk(t, "11-16 09:00", head+daily+once("2026-11-26"))
+	d.pdf("pdf/acme-11.pdf", "invoice")
+	d.to("11-18 12:00") // the daily job shows until when bod was at work
+	closed := strings.Replace(head, `country = "jp"`, "country = \"jp\"\nclosed = [\"2026-11-26\"]", 1)
+	d.restart("11-18 13:00", closed+daily+once("2026-11-18"))
+	d.to("11-18 14:00")
+	if got := d.runs("hosting"); !slices.Equal(got, []string{"2026-11-18 drafted late"}) {
+		t.Fatalf("runs are %v", got)
+	}
+	if m := d.only("hosting", "2026-11-18"); reasons(m) != "late" {
+		t.Errorf("held by %s", reasons(m))
+	}
+}
