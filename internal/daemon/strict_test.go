@@ -374,7 +374,7 @@ func TestPausedJobIsNotCalledGone(t *testing.T) {
 func TestOldRuleThatCannotBeTold(t *testing.T) {
 	once := func(day string) string {
 		return strings.ReplaceAll(strings.ReplaceAll(monthly, `confirm = { by = ["tanaka"], count = 1 }`, ""),
-			`when = "毎月25日 10:00 休みなら前営業日"`, `when = { dates = ["`+day+`"], at = "10:00" }`)
+			`when = "毎月25日 10:00 休みなら前営業日"`, `when = { dates = ["`+day+`"], at = "9:00" }`)
 	}
 	d := newDesk(t, "11-16 09:00", head+daily+once("2026-11-26"))
 	d.pdf("pdf/acme-11.pdf", "invoice")
