@@ -36,10 +36,11 @@ var (
 	decisions    = &thing{name: "decision", table: "decisions", key: []string{"id"}, cols: []string{"message", "person", "yes", "why", "who", "user", "at"}}
 	observations = &thing{name: "observation", table: "observations", key: []string{"run", "name"}, cols: []string{"value"}}
 	flags        = &thing{name: "flag", table: "flags", key: []string{"name"}, cols: []string{"text", "since", "probe", "tries", "credential"}}
+	offices      = &thing{name: "office", table: "office", key: []string{"one"}, cols: []string{"says"}}
 	intents      = &thing{name: "intent", table: "intents", key: []string{"id"}, cols: []string{"verb", "args", "why", "who", "user", "at", "done", "ok", "result"}, asked: true}
 )
 
-var things = []*thing{ledgers, jobs, runs, messages, deliveries, holds, attempts, decisions, observations, flags, intents}
+var things = []*thing{ledgers, jobs, runs, messages, deliveries, holds, attempts, decisions, observations, flags, offices, intents}
 
 // clockThing names the events by which a person sets the log's time back.
 const clockThing = "clock"

@@ -96,6 +96,22 @@ func hasControl(s string) bool {
 }
 
 // month is the counter's month of this transaction, in the zone of its now: 2611.
+// PutOffice keeps what holds for every job (JSON), when it is another than before.
+func (tx *Tx) PutOffice(says []byte) error {
+	have, err := tx.Office()
+	r := row{do: insert, key: []any{int64(1)}, set: []column{{"says", string(says)}}}
+	switch {
+	case err != nil:
+		return err
+	case string(have) == clean(string(says)):
+		return nil
+	case have != nil:
+		r.do = update
+	}
+	_, err = tx.write(offices, r)
+	return err
+}
+
 func (tx *Tx) month() int64 { return int64(tx.now.Year()%100*100 + int(tx.now.Month())) }
 
 func (tx *Tx) serial(table string) (month, serial int64, err error) {

@@ -33,7 +33,7 @@ func full(t *testing.T) *office {
 	}
 	o.do(func(tx *Tx) error {
 		return errors.Join(tx.FinishIntent(id, true, "保留にしました"), tx.SetFlag(Flag{Name: "stopped", Text: "社内の都合"}),
-			tx.SetFlag(Flag{Name: "session", Text: "x", Probe: begin.Add(time.Hour), Tries: 2}), tx.ClearFlag("session"))
+			tx.SetFlag(Flag{Name: "session", Text: "x", Probe: begin.Add(time.Hour), Tries: 2}), tx.ClearFlag("session"), tx.PutOffice([]byte(`{"a":"b"}`)))
 	})
 	if _, err := o.AddIntent(t.Context(), Intent{Verb: "release", Who: sato}); err != nil {
 		t.Fatal(err)

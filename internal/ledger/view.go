@@ -217,6 +217,19 @@ func (v *View) Jobs() iter.Seq2[Job, error] {
 	return list(v, selectJobs+" ORDER BY name", nil, scanJob)
 }
 
+// Office returns what holds for every job as PutOffice kept it; nil when nobody did.
+func (v *View) Office() ([]byte, error) {
+	var says string
+	err := v.get("SELECT says FROM office WHERE one = 1", nil, &says)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("couldn't read what holds for every job: %w", err)
+	}
+	return []byte(says), nil
+}
+
 // ---- runs ----
 
 // RunQuery selects runs; zero fields select all.

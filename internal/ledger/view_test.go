@@ -57,6 +57,36 @@ func TestJobs(t *testing.T) {
 	o.verified()
 }
 
+func TestOffice(t *testing.T) {
+	o := open(t)
+	is := func(want string) {
+		t.Helper()
+		o.view(func(v *View) error {
+			got, err := v.Office()
+			if string(got) != want || (got == nil) != (want == "") {
+				t.Errorf("the ledger has %q, not %q", got, want)
+			}
+			return err
+		})
+	}
+	is("")
+	for _, says := range []string{`{"name":"青空"}`, `{"name":"青空"}`, `{"name":"緑"}`} {
+		o.do(func(tx *Tx) error { return tx.PutOffice([]byte(says)) })
+		is(says)
+	}
+	if err := o.try(func(tx *Tx) error { return tx.PutOffice([]byte("{")) }); err == nil {
+		t.Error("what is no JSON was kept")
+	}
+	o.view(func(v *View) error {
+		told, err := v.EventsOf("office", "1")
+		if len(told) != 2 {
+			t.Errorf("%d entries for two changes", len(told))
+		}
+		return err
+	})
+	o.verified()
+}
+
 func TestRuns(t *testing.T) {
 	o := open(t)
 	day := func(n int) time.Time { return begin.AddDate(0, 0, n) }
