@@ -16,10 +16,10 @@ import (
 	"bod/internal/ledger"
 )
 
-// changeJSON is one changed job, for programs.
+// changeJSON is one changed job, or what holds for all of them, for programs.
 type changeJSON struct {
-	Change string    `json:"change"` // added, removed, paused, resumed, edited
-	Job    string    `json:"job"`
+	Change string    `json:"change"` // added, removed, paused, resumed, edited, settings
+	Job    string    `json:"job"`    // "" for settings
 	Title  string    `json:"title"`
 	Keys   []keyJSON `json:"keys"`
 	Next   []string  `json:"next"`
@@ -96,7 +96,10 @@ func (b *desk) diff(ctx context.Context, draft string) error {
 			b.say("\n")
 		}
 		line, below := jobs.ChangeWords(x, c)
-		b.say("%s  %s\n", x.Job, line)
+		if x.Job != "" {
+			line = x.Job + "  " + line
+		}
+		b.say("%s\n", line)
 		wide := 0
 		for _, r := range below {
 			wide = max(wide, cells(r[0]))
@@ -105,12 +108,12 @@ func (b *desk) diff(ctx context.Context, draft string) error {
 			b.say("  %s  %s\n", pad(r[0], wide), indented(r[1], 4+wide))
 		}
 	}
-	b.say(b.in("\n%s: 変わる仕事は %d 件です。まだ何も変えていません\n", "\n%s: %d job(s) would change; nothing has been changed yet\n"), filepath.Base(draft), len(changes))
+	b.say(b.in("\n%s: 変わるところは %d 件です。まだ何も変えていません\n", "\n%s: %d change(s); nothing has been changed yet\n"), filepath.Base(draft), len(changes))
 	return nil
 }
 
 // rulesNow are the rules at work: the ledger's, else those of the present file, else none.
-func (b *desk) rulesNow(ctx context.Context) (old []jobs.OldRule, against string, err error) {
+func (b *desk) rulesNow(ctx context.Context) (old jobs.Before, against string, err error) {
 	present, _ := b.load(b.file)
 	dir := ""
 	if present != nil {
@@ -123,26 +126,26 @@ func (b *desk) rulesNow(ctx context.Context) (old []jobs.OldRule, against string
 	case err == nil:
 		defer l.Close()
 		err = l.View(ctx, func(v *ledger.View) (err error) {
-			old, err = jobs.RulesAtWork(v)
+			old, err = jobs.AtWork(v)
 			return err
 		})
-		for i := range old {
+		for i, r := range old.Rules {
 			// The ledger keeps no closing days; the present file's are those at work as long as its rule is.
-			if j := jobOf(present, old[i].Name); j != nil && bytes.Equal(j.Rule, old[i].Rule) {
-				old[i].When = j.When
+			if j := jobOf(present, r.Name); j != nil && bytes.Equal(j.Rule, r.Rule) {
+				old.Rules[i].When = j.When
 			}
 		}
-		if err != nil || len(old) > 0 {
+		if err != nil || len(old.Rules) > 0 {
 			return old, "ledger", err
 		}
 	case !errors.Is(err, ledger.ErrNone):
-		return nil, "", b.ledgerFault(dir, err)
+		return jobs.Before{}, "", b.ledgerFault(dir, err)
 	}
 	if present == nil {
-		return nil, "", &fault{code: exitConfig, what: fmt.Sprintf(b.in("比べる相手がありません。記録はまだなく、予定表 %s は読めません", "there is nothing to compare with: no ledger yet, and %s can't be read"), b.file),
+		return jobs.Before{}, "", &fault{code: exitConfig, what: fmt.Sprintf(b.in("比べる相手がありません。記録はまだなく、予定表 %s は読めません", "there is nothing to compare with: no ledger yet, and %s can't be read"), b.file),
 			next: b.in("bod check で予定表を確かめてください", "see bod check")}
 	}
-	return jobs.RulesOf(present), "file", nil
+	return jobs.Of(present), "file", nil
 }
 
 // jobOf is a job of rules that may be unreadable.

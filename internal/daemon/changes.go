@@ -8,15 +8,15 @@ import (
 	"bod/internal/ledger"
 )
 
-// rulesBefore are the rules that were at work: the ledger's, with the days of those in memory.
-func (o *Office) rulesBefore(v *ledger.View) ([]jobs.OldRule, error) {
-	old, err := jobs.RulesAtWork(v)
+// rulesBefore is what was at work: the ledger's word, with the days of the rules in memory.
+func (o *Office) rulesBefore(v *ledger.View) (jobs.Before, error) {
+	old, err := jobs.AtWork(v)
 	if err != nil || !o.seen {
 		return old, err
 	}
-	for i := range old {
-		if j := o.at.Load().config.Job(old[i].Name); j != nil {
-			old[i].When = j.When
+	for i := range old.Rules {
+		if j := o.at.Load().config.Job(old.Rules[i].Name); j != nil {
+			old.Rules[i].When = j.When
 		}
 	}
 	return old, nil
@@ -25,8 +25,11 @@ func (o *Office) rulesBefore(v *ledger.View) ([]jobs.OldRule, error) {
 // tellChanges seals what owners and admins hear of an edit, in the transaction that puts it to work: die before its
 // commit, and the edit is found and told at the next start; after it, it was told once. The first rules of a new ledger
 // are no edit.
-func (o *Office) tellChanges(tx *ledger.Tx, next *standing, old []jobs.OldRule, now time.Time) error {
-	if len(old) == 0 {
+func (o *Office) tellChanges(tx *ledger.Tx, next *standing, old jobs.Before, now time.Time) error {
+	if err := tx.PutOffice(jobs.SettingsOf(next.config)); err != nil {
+		return err
+	}
+	if len(old.Rules) == 0 {
 		return nil
 	}
 	changes := jobs.Changes(old, next.config, now)

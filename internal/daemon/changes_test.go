@@ -42,3 +42,29 @@ func TestEditIsTold(t *testing.T) {
 		t.Errorf("%d notices of three edits: %v", n, d.sink.notices())
 	}
 }
+
+// TestChangedSettingsAreTold: a changed sender, server or bank account is told like a changed rule, also one that was made
+// while bod was off; a ledger that does not know what held before tells nothing.
+func TestChangedSettingsAreTold(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+monthly+daily)
+	d.settle()
+	count := func(want int) {
+		t.Helper()
+		d.settle()
+		if n := strings.Count(strings.Join(d.sink.notices(), " "), "notice/rules/"); n != want {
+			t.Errorf("%d notices, not %d: %v", n, want, d.sink.notices())
+		}
+	}
+	count(0)
+	other := strings.Replace(head, "[mail]\n", "[mail]\nreply_to = \"other@aozora.example\"\n", 1)
+	d.write("jobs.toml", other+monthly+daily)
+	if err := d.office.Swap(d.load()); err != nil {
+		t.Fatal(err)
+	}
+	count(1)
+	d.restart("11-20 09:30")
+	count(1)
+	d.write("jobs.toml", head+monthly+daily) // taken back while bod is off
+	d.restart("11-20 09:40")
+	count(2)
+}

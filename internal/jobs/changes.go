@@ -23,8 +23,8 @@ type OldRule struct {
 	When *calendar.Schedule
 }
 
-// RulesOf are the rules of a file. They know their days, so an edit of the closing days alone is seen as well.
-func RulesOf(c *config.Config) []OldRule {
+// rulesOf are the rules of a file. They know their days, so an edit of the closing days alone is seen as well.
+func rulesOf(c *config.Config) []OldRule {
 	var out []OldRule
 	for _, j := range c.Jobs {
 		out = append(out, OldRule{Name: j.Name, Rule: j.Rule, Gone: j.Disabled, When: j.When})
@@ -32,8 +32,25 @@ func RulesOf(c *config.Config) []OldRule {
 	return out
 }
 
-// RulesAtWork are the rules that the ledger was brought to last.
-func RulesAtWork(v *ledger.View) ([]OldRule, error) {
+// Before is what was at work before an edit.
+type Before struct {
+	Rules    []OldRule
+	Settings []byte // SettingsOf; nil where nothing is known of them
+}
+
+// Of is what a file says.
+func Of(c *config.Config) Before { return Before{rulesOf(c), SettingsOf(c)} }
+
+// AtWork is what the ledger was brought to last.
+func AtWork(v *ledger.View) (b Before, err error) {
+	if b.Rules, err = rulesAtWork(v); err != nil {
+		return b, err
+	}
+	b.Settings, err = v.Office()
+	return b, err
+}
+
+func rulesAtWork(v *ledger.View) ([]OldRule, error) {
 	var out []OldRule
 	for j, err := range v.Jobs() {
 		if err != nil {
@@ -49,14 +66,15 @@ type ChangeKind string
 
 // The kinds of change.
 const (
-	ChangeAdded   ChangeKind = "added"
-	ChangeRemoved ChangeKind = "removed"
-	ChangePaused  ChangeKind = "paused"  // enabled = false
-	ChangeResumed ChangeKind = "resumed" // back in the rules
-	ChangeEdited  ChangeKind = "edited"
+	ChangeAdded    ChangeKind = "added"
+	ChangeRemoved  ChangeKind = "removed"
+	ChangePaused   ChangeKind = "paused"  // enabled = false
+	ChangeResumed  ChangeKind = "resumed" // back in the rules
+	ChangeEdited   ChangeKind = "edited"
+	ChangeSettings ChangeKind = "settings" // of what holds for every job; its Job is empty
 )
 
-// Change is what an edit does to one job, in the words of the new file's language.
+// Change is what an edit does to one job, or to what holds for all of them, in the words of the new file's language.
 type Change struct {
 	Kind  ChangeKind
 	Job   string
@@ -73,10 +91,14 @@ type ChangedKey struct{ Key, Name, Old, New string }
 // nextShown is how many coming moments a change tells.
 const nextShown = 2
 
-// Changes compares the rules of before with those of a file, job by job and key by key. It is a pure function: the
-// notice after an edit, the summary's footer and `bod diff` say the same.
-func Changes(old []OldRule, c *config.Config, now time.Time) []Change {
+// Changes compares what was at work before with a file: first what holds for every job, then job by job and key by key. It is
+// a pure function: the notice after an edit, the summary's footer and `bod diff` say the same.
+func Changes(b Before, c *config.Config, now time.Time) []Change {
 	var out []Change
+	if x, changed := changedSettings(b.Settings, c); changed {
+		out = append(out, x)
+	}
+	old := b.Rules
 	before := map[string]OldRule{}
 	for _, o := range old {
 		if have, twice := before[o.Name]; !twice || have.Gone {
@@ -473,7 +495,7 @@ func (x Change) words(c *config.Config) (string, facts) {
 			at = append(at, moment(d.In(c.Zone), l))
 		}
 		rs = append(rs, row{t("次回", "Next"), strings.Join(at, "\n")})
-	} else if x.Kind != ChangeRemoved && x.Kind != ChangePaused {
+	} else if x.Kind != ChangeRemoved && x.Kind != ChangePaused && x.Kind != ChangeSettings {
 		rs = append(rs, row{t("次回", "Next"), t("この先の予定はありません", "nothing any more")})
 	}
 	return line, rs
@@ -493,7 +515,7 @@ func (x Change) whole(l calendar.Language) string {
 func places(xs []Change) int {
 	n := 0
 	for _, x := range xs {
-		if x.Kind == ChangeEdited {
+		if x.Kind == ChangeEdited || x.Kind == ChangeSettings {
 			n += len(x.Keys)
 		} else {
 			n++
@@ -541,9 +563,16 @@ func tellChanges(c *config.Config, xs []Change, p *config.Person) (subject strin
 	l := c.Language
 	n := places(xs)
 	subject = calendar.Text{JA: fmt.Sprintf("予定の変更を受け取りました（%dか所）", n), EN: fmt.Sprintf("The rules were changed (%s)", plural(n, "place", "places"))}.In(l)
+	if len(xs) == 1 && xs[0].Kind == ChangeSettings {
+		subject = calendar.Text{JA: fmt.Sprintf("設定の変更を受け取りました（%dか所）", n), EN: fmt.Sprintf("The settings were changed (%s)", plural(n, "place", "places"))}.In(l)
+	}
 	words = newPage(l, tonePlain)
 	words.greet(colleague(p, l))
-	words.pre = words.t("jobs.toml の変更を取り込みました。これからは次のとおりに動きます。", "The change to jobs.toml is at work. From now on:")
+	file := "jobs.toml"
+	if xs[0].Kind == ChangeSettings && c.AdminPath != "" {
+		file = words.t("jobs.toml または admin.toml", "jobs.toml or admin.toml")
+	}
+	words.pre = words.t(file+" の変更を取り込みました。これからは次のとおりに動きます。", "The change to "+file+" is at work. From now on:")
 	words.say(words.pre)
 	words.gap()
 	for i, x := range xs {
@@ -560,7 +589,7 @@ func tellChanges(c *config.Config, xs []Change, p *config.Person) (subject strin
 		words.gap()
 	}
 	stop := "bod stop --why \"" + words.t("理由", "why") + "\" --by " + p.ID
-	if len(xs) == 1 && xs[0].Kind != ChangeRemoved && xs[0].Kind != ChangePaused {
+	if len(xs) == 1 && xs[0].Job != "" && xs[0].Kind != ChangeRemoved && xs[0].Kind != ChangePaused {
 		stop = "bod stop " + shell(xs[0].Job) + " --why \"" + words.t("理由", "why") + "\" --by " + p.ID
 	}
 	words.say(words.t("心当たりがない場合は、次のとおり送信を止められます。", "If you did not expect this, sending can be stopped:"))

@@ -64,14 +64,14 @@ func TestChanges(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newDesk(t, ja, monthFiles(), tokyo(2026, 11, 24, 8, 0))
 			c := d.edited(ja, tt.pairs...)
-			if got := told(c, Changes(RulesOf(d.c), c, now)); got != tt.want {
+			if got := told(c, Changes(Of(d.c), c, now)); got != tt.want {
 				t.Errorf("between two files\ngot\n%s\nwant\n%s", got, tt.want)
 			}
 			if tt.name == "closing days" {
 				return // the ledger doesn't keep the days themselves
 			}
 			d.view(func(v *ledger.View) error {
-				old, err := RulesAtWork(v)
+				old, err := AtWork(v)
 				if got := told(c, Changes(old, c, now)); got != tt.want {
 					t.Errorf("against the ledger\ngot\n%s\nwant\n%s", got, tt.want)
 				}
@@ -121,7 +121,7 @@ func TestChangeNotices(t *testing.T) {
 	both(t, func(t *testing.T, l calendar.Language, toml string, files map[string]string) {
 		d := newDesk(t, toml, files, tokyo(2026, 11, 24, 8, 0))
 		c := d.edited(toml, "毎月25日", "毎月20日", "毎営業日 9:30", "毎営業日 9:00", "letters/c.txt", "letters/b.txt")
-		xs := Changes(RulesOf(d.c), c, d.now)
+		xs := Changes(Of(d.c), c, d.now)
 		ms, err := ChangeNotices(c, xs, "ab-1", d.now)
 		if err != nil {
 			t.Fatal(err)
@@ -158,7 +158,7 @@ func TestNoticeOfAHundredChanges(t *testing.T) {
 		fmt.Fprintf(&more, "\n[job.n%d]\nkind = \"send\"\ntitle = \"仕事%d\"\nwhen = \"毎営業日 9:30\"\nto = [\"ogawa\"]\nletter = \"letters/b.txt\"\n", i, i)
 	}
 	c := d.edited(realMail + monthJobs + more.String())
-	subject, words := tellChanges(c, Changes(RulesOf(d.c), c, d.now), c.People["sato"])
+	subject, words := tellChanges(c, Changes(Of(d.c), c, d.now), c.People["sato"])
 	if !strings.Contains(subject, "100か所") || !strings.Contains(words.text(), "ほか80件") || len(words.html(subject)) > 90_000 {
 		t.Errorf("%s, %d bytes of HTML:\n%s", subject, len(words.html(subject)), words.text())
 	}

@@ -775,6 +775,13 @@ func (e *edition) foot(reader *config.Person, since time.Time) foot {
 func (e *edition) changes(since time.Time) ([]string, error) {
 	c, v := e.w.Config, e.w.Ledger
 	var out []string
+	held, err := settingsAt(v, since)
+	if err != nil {
+		return nil, err
+	}
+	if x, changed := changedSettings(held, c); changed {
+		out = append(out, x.Title+e.keysWords(x.Keys))
+	}
 	for j, err := range v.Jobs() {
 		if err != nil {
 			return out, err
@@ -796,17 +803,23 @@ func (e *edition) changes(since time.Time) ([]string, error) {
 			if err != nil {
 				return out, err
 			}
-			for i, k := range keys {
-				title += e.t("、", ", ")
-				if i == 0 {
-					title = strings.TrimSuffix(title, e.t("、", ", ")) + e.t("：", ": ")
-				}
-				title += k.Name + " " + k.Old + e.t(" → ", " -> ") + k.New
-			}
+			title += e.keysWords(keys)
 		}
 		out = append(out, title)
 	}
 	return out, nil
+}
+
+// keysWords are changed keys in a line, behind what they belong to.
+func (e *edition) keysWords(keys []ChangedKey) string {
+	var out []string
+	for _, k := range keys {
+		out = append(out, k.Name+" "+k.Old+e.t(" → ", " -> ")+k.New)
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return e.t("：", ": ") + strings.Join(out, e.t("、", ", "))
 }
 
 // changedKeys compares a job's rule with the one of a moment before, which the event log still tells.
