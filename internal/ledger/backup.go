@@ -118,16 +118,7 @@ func Archive(dir string, now time.Time) (to string, err error) {
 	if err := settleFile(filepath.Join(dir, fileName)); err != nil {
 		return "", err
 	}
-	for n := 1; ; n++ {
-		to = filepath.Join(dir, "trial-"+now.Format("20060102-150405"))
-		if n > 1 {
-			to += fmt.Sprintf("-%d", n)
-		}
-		if err = os.Mkdir(to, 0o700); !errors.Is(err, fs.ErrExist) {
-			break
-		}
-	}
-	if err != nil {
+	if to, err = shelf(dir, "trial", now); err != nil {
 		return "", err
 	}
 	// The marker first: if we die in between, what is left is a ledger without one, which is asked about; a marker

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -349,6 +350,9 @@ func TestMain(m *testing.M) {
 // child works until it is killed, by its own hand at the commit that chance names:
 // just before it or just after it. Each line is what was acknowledged.
 func child(dir string) int {
+	if os.Getenv("BOD_LEDGER_DIE") == "never" {
+		return reader(dir)
+	}
 	var before, left int
 	fmt.Sscan(os.Getenv("BOD_LEDGER_DIE"), &before, &left)
 	l, err := Open(context.Background(), dir, Options{Create: true})
@@ -375,6 +379,48 @@ func child(dir string) int {
 				return 1
 			}
 			fmt.Println(step.name, s.period)
+		}
+	}
+}
+
+// reader has the ledger open until its input ends, as a command does that shows a list.
+func reader(dir string) int {
+	l, err := OpenReader(context.Background(), dir)
+	if err == nil {
+		fmt.Println("open")
+		_, err = io.Copy(io.Discard, os.Stdin)
+		err = errors.Join(err, l.Close())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+// holdOpen lets another process have the ledger open until release is called.
+func holdOpen(t *testing.T, dir string) (release func()) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), os.Args[0])
+	c.Env = append(os.Environ(), childEnv+"="+dir, "BOD_LEDGER_DIE=never")
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "open\n" {
+		t.Fatal(line, err)
+	}
+	return func() {
+		t.Helper()
+		if err := errors.Join(in.Close(), c.Wait()); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -32,8 +32,9 @@ const (
 // rights, pragmas, schema and the chain's tail, and after an unclean stop runs
 // SQLite's quick check while the file is small. Then it recovers, in one
 // transaction: claimed → queued, sending → unknown, running → planned. A ledger
-// that is behind its marker gets the flag "restored", and every message of it that
-// has not gone is held as Restored.
+// that is behind its marker gets the flag "restored": what it has as queued is
+// unknown, for it may have gone out since, and what is held is held as Restored (see
+// Restore).
 func Open(ctx context.Context, dir string, o Options) (_ *Ledger, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, fmt.Errorf("couldn't find the ledger's folder: %w", err)
@@ -292,11 +293,22 @@ func files(dir string) error {
 	return nil
 }
 
-// create makes a ledger under another name and gives it its own when it is whole
-// and on the disk. If we die before the rename there is no ledger, and the next
-// one that is asked to make one begins anew; after it there is one, without a
-// marker and without anything but its first event.
+// create makes a ledger and gives it its name when it is whole and on the disk. If
+// we die before the rename there is no ledger, and the next one that is asked to make
+// one begins anew; after it there is one, without a marker and without anything but
+// its first event.
 func create(ctx context.Context, dir string, trial bool, now time.Time) error {
+	if err := fabricate(ctx, dir, trial, now); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(dir, newName), filepath.Join(dir, fileName)); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+// fabricate makes an empty ledger under a name that nobody takes for one.
+func fabricate(ctx context.Context, dir string, trial bool, now time.Time) error {
 	name := filepath.Join(dir, newName)
 	for _, left := range []string{name, name + "-wal", name + "-shm"} {
 		if err := os.Remove(left); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -319,13 +331,7 @@ func create(ctx context.Context, dir string, trial bool, now time.Time) error {
 		return errors.Join(err, s.close())
 	}
 	// Closing the last connection brings everything from the write-ahead log into the file.
-	if err := s.close(); err != nil {
-		return err
-	}
-	if err := os.Rename(name, filepath.Join(dir, fileName)); err != nil {
-		return err
-	}
-	return syncDir(dir)
+	return s.close()
 }
 
 func (s *session) fill(ctx context.Context, trial bool, now time.Time) error {
@@ -458,44 +464,47 @@ func (l *Ledger) recover(ctx context.Context, behind string) error {
 		if _, err := tx.s.exec("UPDATE pulse SET clean = 0 WHERE one = 1"); err != nil {
 			return tx.fail(err)
 		}
-		open, err := collect(tx.Runs(RunQuery{States: []RunState{RunRunning}}))
-		if err != nil {
+		if err := tx.recover(); err != nil || behind == "" {
 			return err
 		}
-		for _, r := range open {
-			if err := tx.MoveRun(r.ID, RunRunning, RunPlanned, RunChange{}); err != nil {
-				return err
-			}
-		}
-		ds, err := tx.deliveries("state IN ('claimed', 'sending')")
-		if err != nil {
-			return err
-		}
-		touched := map[int64]bool{}
-		for _, d := range ds {
-			to := StateQueued
-			if d.State == StateSending {
-				to = StateUnknown
-				d.Words = ""
-			}
-			l.log.Warn("recovered", "message", d.Message, "state", to, "was", d.State)
-			if err := tx.move(d, to); err != nil {
-				return err
-			}
-			touched[d.Message] = true
-		}
-		for id := range touched {
-			if err := tx.settle(id); err != nil {
-				return err
-			}
-		}
-		if behind == "" {
-			return nil
-		}
-		l.log.Error("the ledger was restored from a copy: nothing is sent until a person says so", "err", behind)
-		if err := tx.SetFlag(Flag{Name: flagRestored, Text: behind, Since: tx.now}); err != nil {
-			return err
-		}
-		return tx.holdAll(Restored)
+		l.log.Error("the ledger is older than it once was, as a copy that was put back: nothing is sent until a person says so (bod status)", "err", behind)
+		_, _, err := tx.restored(behind)
+		return err
 	})
+}
+
+// recover ends what another process had in its hands.
+func (tx *Tx) recover() error {
+	open, err := collect(tx.Runs(RunQuery{States: []RunState{RunRunning}}))
+	if err != nil {
+		return err
+	}
+	for _, r := range open {
+		if err := tx.MoveRun(r.ID, RunRunning, RunPlanned, RunChange{}); err != nil {
+			return err
+		}
+	}
+	ds, err := tx.deliveries("state IN ('claimed', 'sending')")
+	if err != nil {
+		return err
+	}
+	touched := map[int64]bool{}
+	for _, d := range ds {
+		to := StateQueued
+		if d.State == StateSending {
+			to = StateUnknown
+			d.Words = ""
+		}
+		tx.l.log.Warn("recovered", "message", d.Message, "state", to, "was", d.State)
+		if err := tx.move(d, to); err != nil {
+			return err
+		}
+		touched[d.Message] = true
+	}
+	for id := range touched {
+		if err := tx.settle(id); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -482,25 +482,6 @@ func (tx *Tx) settle(message int64) error {
 	return nil
 }
 
-// holdAll holds every message that has not gone.
-func (tx *Tx) holdAll(r HoldReason) error {
-	ds, err := tx.deliveries("state IN ('held', 'queued', 'deferred')")
-	if err != nil {
-		return err
-	}
-	done := map[int64]bool{}
-	for _, d := range ds {
-		if done[d.Message] {
-			continue
-		}
-		done[d.Message] = true
-		if err := tx.Hold(d.Message, r, ""); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // rowReasons are those that are set and lifted; the others follow from the message.
 var rowReasons = []HoldReason{Check, Late, Person, Gone, Restored}
 
