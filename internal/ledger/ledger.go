@@ -140,7 +140,7 @@ type mode int
 
 const (
 	whenClockRuns mode = iota
-	flagsWhatever      // flags and the answers to intents, whatever the clock says
+	flagsWhatever      // flags, alarms and the answers to intents, whatever the clock says
 	allWhatever        // the recovery at start
 )
 
@@ -161,8 +161,8 @@ func (l *Ledger) Update(ctx context.Context, now time.Time, who Who, fn func(*Tx
 }
 
 // UpdateClock is Update whatever the clock says, for the little that has to be
-// written while it is wrong: fn may set and clear flags, finish intents, and
-// accept the clock (Tx.AcceptClock). Any other write is ErrClock.
+// written while it is wrong: fn may set and clear flags and alarms, finish
+// intents, and accept the clock (Tx.AcceptClock). Any other write is ErrClock.
 func (l *Ledger) UpdateClock(ctx context.Context, now time.Time, who Who, fn func(*Tx) error) error {
 	return l.update(ctx, now, who, flagsWhatever, fn)
 }

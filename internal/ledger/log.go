@@ -37,10 +37,11 @@ var (
 	observations = &thing{name: "observation", table: "observations", key: []string{"run", "name"}, cols: []string{"value"}}
 	flags        = &thing{name: "flag", table: "flags", key: []string{"name"}, cols: []string{"text", "since", "probe", "tries", "credential"}}
 	offices      = &thing{name: "office", table: "office", key: []string{"one"}, cols: []string{"says"}}
+	alarms       = &thing{name: "alarm", table: "alarms", key: []string{"name"}, cols: []string{"text", "since", "told", "tries", "next", "result"}}
 	intents      = &thing{name: "intent", table: "intents", key: []string{"id"}, cols: []string{"verb", "args", "why", "who", "user", "at", "done", "ok", "result"}, asked: true}
 )
 
-var things = []*thing{ledgers, jobs, runs, messages, deliveries, holds, attempts, decisions, observations, flags, offices, intents}
+var things = []*thing{ledgers, jobs, runs, messages, deliveries, holds, attempts, decisions, observations, flags, offices, alarms, intents}
 
 // clockThing names the events by which a person sets the log's time back.
 const clockThing = "clock"
@@ -73,7 +74,7 @@ type row struct {
 // change and appends the event that tells it, in the same transaction. An update
 // or removal that changes no row is ErrStale.
 func (tx *Tx) write(t *thing, r row) (id int64, err error) {
-	if tx.flagsOnly && t != flags && t != intents {
+	if tx.flagsOnly && t != flags && t != alarms && t != intents {
 		return 0, fmt.Errorf("couldn't write the %s: %w", t.name, ErrClock)
 	}
 	for i := range r.set {

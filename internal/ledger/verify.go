@@ -320,7 +320,7 @@ func (t *thing) parse(name string) ([]any, bool) {
 	key := make([]any, len(parts))
 	for i, p := range parts {
 		key[i] = p
-		if i == 0 && t != jobs && t != flags { // every other first key is a number
+		if i == 0 && t != jobs && t != flags && t != alarms { // every other first key is a number
 			n, err := strconv.ParseInt(p, 10, 64)
 			if err != nil {
 				return nil, false

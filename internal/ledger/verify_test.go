@@ -33,7 +33,8 @@ func full(t *testing.T) *office {
 	}
 	o.do(func(tx *Tx) error {
 		return errors.Join(tx.FinishIntent(id, true, "保留にしました"), tx.SetFlag(Flag{Name: "stopped", Text: "社内の都合"}),
-			tx.SetFlag(Flag{Name: "session", Text: "x", Probe: begin.Add(time.Hour), Tries: 2}), tx.ClearFlag("session"), tx.PutOffice([]byte(`{"a":"b"}`)))
+			tx.SetFlag(Flag{Name: "session", Text: "x", Probe: begin.Add(time.Hour), Tries: 2}), tx.ClearFlag("session"), tx.PutOffice([]byte(`{"a":"b"}`)),
+			tx.PutAlarm(Alarm{Name: "summary/2611-0044", Text: "x", Since: begin, Next: begin.Add(time.Hour)}), tx.PutAlarm(Alarm{Name: "session/1", Since: begin}), tx.DropAlarm("session/1"))
 	})
 	if _, err := o.AddIntent(t.Context(), Intent{Verb: "release", Who: sato}); err != nil {
 		t.Fatal(err)
@@ -103,6 +104,8 @@ func TestVerifyFinds(t *testing.T) {
 		{"UPDATE observations SET value = '0'", "observation 1/rows was changed"},
 		{"DELETE FROM flags", "flag stopped is gone"},
 		{"INSERT INTO flags SELECT 'session', text, since, probe, tries, credential FROM flags", "flag session is there, and the log says that it was taken away"},
+		{"DELETE FROM alarms", "alarm summary/2611-0044 is gone"},
+		{"UPDATE alarms SET told = since, next = NULL", "alarm summary/2611-0044 was changed: told"},
 		{"UPDATE intents SET result = 'x' WHERE done IS NOT NULL", "intent 1 was changed: result"},
 		{"UPDATE intents SET done = NULL WHERE done IS NOT NULL", "intent 1 was changed: done"},
 		{"UPDATE intents SET done = 1 WHERE done IS NULL", "intent 2 is there, and the log never"},
