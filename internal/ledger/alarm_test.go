@@ -23,6 +23,7 @@ func TestAlarms(t *testing.T) {
 		})
 	}
 	is()
+	begin := begin.UTC()
 	session := Alarm{Name: "session/20261125T100000", Text: "535", Since: begin, Next: begin.Add(time.Minute), Tries: 1, Result: "exit status 1"}
 	summary := Alarm{Name: "summary/2611-0044", Text: "届いたか不明", Since: begin}
 	o.do(func(tx *Tx) error { return tx.PutAlarm(summary) })
