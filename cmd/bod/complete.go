@@ -93,7 +93,7 @@ func (b *desk) completePeriods(cmd *cobra.Command) {
 		now := b.now()
 		var out []cobra.Completion
 		for _, o := range c.Job(args[0]).When.Due(now.AddDate(0, -3, 0), now.AddDate(0, 3, 0)) {
-			out = append(out, cobra.CompletionWithDesc(o.Period, o.Due.In(c.Zone).Format("2006-01-02 15:04")))
+			out = append(out, cobra.CompletionWithDesc(o.Period, b.moment(o.Due)))
 			if len(out) == 40 {
 				break
 			}

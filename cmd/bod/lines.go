@@ -163,8 +163,14 @@ func (b *desk) moment(t time.Time) string {
 		return "-"
 	}
 	t = t.In(b.zone)
-	return b.day(calendar.DateOf(t)) + " " + fmt.Sprintf("%d:%02d", t.Hour(), t.Minute()) // as mails say it, and the file
+	return b.day(calendar.DateOf(t)) + " " + hour(t)
 }
+
+// hour is the time of day as mails say it, and the file: 9:30.
+func hour(t time.Time) string { return strings.TrimSpace(clock(t)) }
+
+// clock is the same in a column of its own: " 9:30" below "10:00".
+func clock(t time.Time) string { return fmt.Sprintf("%2d:%02d", t.Hour(), t.Minute()) }
 
 // stamp is a moment for programs.
 func (b *desk) stamp(t time.Time) string {

@@ -342,9 +342,9 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 		if x.beyond {
 			mark = "*"
 		}
-		clock := at.Format("15:04")
+		hhmm := clock(at)
 		if x.skipped || x.dropped() {
-			clock = "  -  "
+			hhmm = "  -  "
 		}
 		short := calendar.DateOf(at).Short(b.lang)
 		title := x.job.Title
@@ -356,7 +356,7 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 			}
 			title += b.in("）", ")")
 		}
-		b.say(" %s%s  %s  %s  %s\n", mark, pad(short, b.shortWidth()), clock, pad(x.job.Name, wide), title)
+		b.say(" %s%s  %s  %s  %s\n", mark, pad(short, b.shortWidth()), hhmm, pad(x.job.Name, wide), title)
 		if why := x.o.Shifted.In(b.lang); why != "" || x.skipped {
 			nominal := calendar.DateOf(x.o.Nominal.In(b.zone)).Short(b.lang)
 			if x.skipped {

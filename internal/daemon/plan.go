@@ -349,10 +349,10 @@ func (w words) say(ja, en string, args ...any) string {
 	return fmt.Sprintf(calendar.Text{JA: ja, EN: en}.In(w.lang), args...)
 }
 
-// at says a moment: 11/25(水) 10:00.
+// at says a moment as mails do: 11/25(水) 9:30.
 func (w words) at(t time.Time) string {
 	t = t.In(w.zone)
-	return calendar.DateOf(t).Short(w.lang) + t.Format(" 15:04")
+	return calendar.DateOf(t).Short(w.lang) + fmt.Sprintf(" %d:%02d", t.Hour(), t.Minute())
 }
 
 func (w words) reason(code, ja, en, nextJA, nextEN string) ledger.Reason {
