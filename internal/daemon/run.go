@@ -80,13 +80,17 @@ func (o *RunOptions) defaults() {
 }
 
 // open does everything that can fail before anything is done: the file, the mail server's words, the flock, the ledger, its mode.
-func open(ctx context.Context, o RunOptions) (*opened, error) {
+// Of what may be better in the file the daemon's log tells, and to a person who runs it once the words are said.
+func open(ctx context.Context, o RunOptions, once bool) (*opened, error) {
 	w := &watch{path: o.ConfigPath, admin: o.Admin}
 	w.read()
 	c, problems := config.LoadWith(o.ConfigPath, config.AdminFile(o.Admin), jobs.ConfigKinds())
 	for _, p := range problems {
-		if p.Warning && c != nil {
+		switch {
+		case !p.Warning || c == nil:
+		case once:
 			o.Say("%s", p.String())
+		default:
 			o.Log.Warn("jobs.toml", "job", p.Job, "err", p.String())
 		}
 	}
@@ -177,7 +181,7 @@ func trialProblem(err error, lang calendar.Language, rulesTrial bool, path strin
 // Run is the daemon: it loads, opens, steps, reloads on SIGHUP (reload) and on a changed file, and drains when ctx ends.
 func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) {
 	o.defaults()
-	h, err := open(ctx, o)
+	h, err := open(ctx, o, false)
 	if err != nil {
 		return err
 	}
@@ -415,7 +419,7 @@ func (l *loop) sender(ctx context.Context) {
 // waiting or held; what needs a person the summary and `bod status` tell.
 func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 	o.defaults()
-	h, err := open(ctx, o)
+	h, err := open(ctx, o, true)
 	if err != nil {
 		return err
 	}

@@ -301,7 +301,7 @@ func (o *Office) act(tx *ledger.Tx, f findings) error {
 		if err := tx.MoveRun(r.ID, r.State, ledger.RunMissed, ledger.RunChange{Reasons: append(slices.Clone(r.Reasons), why)}); err != nil {
 			return err
 		}
-		o.log.Warn("missed, its job is gone", "job", r.Job, "run", r.Number, "due", r.Due)
+		o.log.Warn("missed, its job is not at work", "job", r.Job, "run", r.Number, "due", r.Due)
 	}
 	for _, r := range f.late {
 		if err := o.holdLate(tx, w, r); err != nil {
@@ -312,7 +312,7 @@ func (o *Office) act(tx *ledger.Tx, f findings) error {
 		if err := tx.Hold(m.ID, ledger.Gone, st.jobAway(m.Job).Text); err != nil {
 			return err
 		}
-		o.log.Warn("held, its job is gone", "job", m.Job, "message", m.Number)
+		o.log.Warn("held, its job is not at work", "job", m.Job, "message", m.Number)
 	}
 	for _, m := range f.again {
 		if err := tx.Queue(m.ID); err != nil {
