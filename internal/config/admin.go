@@ -203,6 +203,7 @@ func (l *loader) programs() {
 		folder = l.path(v)
 	}
 	l.c.AlarmProgram = s.program("alarm", folder)
+	l.c.ProofProgram = s.program("proof", folder)
 }
 
 func (s *section) program(key, folder string) string {
@@ -220,21 +221,32 @@ func (s *section) program(key, folder string) string {
 		return ""
 	}
 	file := filepath.Join(folder, v)
-	info, err := os.Stat(file)
-	if err != nil {
-		s.fileProblem(key, e.val, file, fileError(file, err))
-		return ""
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
-		s.problem(e.val, say("%s のプログラム %s を実行できません", "%s: the program %s cannot be run", key, file),
-			say("chmod 755 %s で、実行できるようにしてください", "chmod 755 %s", file))
-		return ""
-	}
-	if err := trusted(file); err != nil {
+	if err := CheckProgram(file); err != nil {
 		s.fileProblem(key, e.val, file, err)
 		return ""
 	}
 	return s.l.keep(file)
+}
+
+// CheckProgram sees that a file is a program that may be called: that it is there,
+// can be run, and that nobody but root and the user of this process can change it
+// or any folder on the way to it. It gives a *FileError with the remedy.
+//
+// Whoever calls the program asks this again right before. Between that look and
+// the call only root and bod itself could put another file in its place, so that
+// nothing would be won by opening it first and running it by its descriptor, which
+// would hide its own name from it.
+func CheckProgram(file string) error {
+	info, err := os.Stat(file)
+	if err != nil {
+		return fileError(file, err)
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		return &FileError{Path: file,
+			What: say("これを実行できません", "this cannot be run"),
+			Next: say("chmod 755 %s で、実行できるようにしてください", "chmod 755 %s", file)}
+	}
+	return trusted(file)
 }
 
 // isAdminOnly reports whether a key or table of the top is one that only admin.toml has.
@@ -296,4 +308,5 @@ var adminKeys = []Key{
 
 	{"programs", "folder", "folder", `"programs"`, say("プログラムを置くフォルダー。root（か bod の利用者）のもので、ほかの人が書き換えられないもの", "the folder of the programs: root's or the service's own, and nobody else may write there"), `folder = "/etc/bod/programs"`, false},
 	{"programs", "alarm", "text", "", say("急ぎの知らせをメール以外の方法で届けるプログラムの、ファイルの名前", "the file's name of the program that tells an alarm by another way than mail"), `alarm = "tell-alarm"`, false},
+	{"programs", "proof", "text", "", say("届いたか分からないメールについて、メールサーバーの記録を調べるプログラムの、ファイルの名前", "the file's name of the program that looks up in the mail server's log what became of a message whose answer was lost"), `proof = "postfix-proof"`, false},
 }

@@ -17,7 +17,7 @@ func adminWith(k Key, example string) (rules, admin string) {
 	beside := map[string][]string{
 		"mail": {"[mail]"}, "folders": {"[folders]"}, "folders.NAME": {"[folders.share]", `path = "/mnt/share"`},
 		"mail.oauth2": {"[mail.oauth2]", `token_url = "https://login.example/token"`, `client_id = "bod"`},
-		"programs":    {"[programs]", `folder = "/etc/bod/programs"`, `alarm = "tell-alarm"`},
+		"programs":    {"[programs]", `folder = "/etc/bod/programs"`, `alarm = "tell-alarm"`, `proof = "postfix-proof"`},
 	}[k.Table]
 	for _, line := range beside {
 		if !strings.HasPrefix(line, k.Name+" = ") {
@@ -108,6 +108,7 @@ letters = "@/letters"
 [programs]
 folder = "etc/bod/programs"
 alarm = "tell-alarm"
+proof = "postfix-proof"
 `)
 	if text := said(calendar.Japanese); text != "" {
 		t.Fatalf("doesn't load:\n%s", text)
@@ -129,6 +130,7 @@ alarm = "tell-alarm"
 		{"the copies of admin.toml", c.Mail.Bcc[0].Mail, "hikae@a.example.net"},
 		{"a folder", c.Folders["share"], in("mnt/share")},
 		{"the alarm", c.AlarmProgram, in("etc/bod/programs/tell-alarm")},
+		{"the proof", c.ProofProgram, in("etc/bod/programs/postfix-proof")},
 		{"a domain, in whatever letters", c.MayWriteTo("SATO@aozora.EXAMPLE"), true},
 		{"a domain below", c.MayWriteTo("x@b.example.net"), true},
 		{"the domain above it", c.MayWriteTo("x@example.net"), false},
@@ -182,7 +184,7 @@ func TestAdminRefuses(t *testing.T) {
 		{"a command line", adminRules, "[programs]\nfolder = \"etc/bod/programs\"\nalarm = \"tell-alarm -x\"\n", []string{"道筋や引数は書けません"}, nil},
 		{"a program that is not there", adminRules, "[programs]\nalarm = \"tell-alarm\"\n", []string{"admin.toml:2:9: alarm の programs/tell-alarm：ファイルがありません"}, nil},
 		{"no program", adminRules, "[programs]\nfolder = \"etc/bod\"\nalarm = \"smtp-password\"\n", []string{"を実行できません — chmod 755"}, nil},
-		{"a later key", adminRules, "[programs]\nproof = \"x\"\n", []string{"admin.toml:2:1: proof はこの版ではまだ使えません"}, []string{"proof: not in this version"}},
+		{"no program for the proof", adminRules, "[programs]\nfolder = \"etc/bod\"\nproof = \"smtp-password\"\n", []string{"admin.toml:3:9: proof の"}, []string{"this cannot be run"}},
 		{"no TOML", adminRules, "[mail\nserver = \n", []string{"admin.toml:1"}, []string{"admin.toml:1"}},
 		{"both at once", job("to = [\"acme\"]", "to = [\"nobody\"]"), "[folders]\nshare = \"@/nowhere\"\n", []string{"admin.toml:2:9: ", "jobs.toml:15:7: "}, nil},
 	} {

@@ -38,7 +38,8 @@ type Config struct {
 	State        string            // absolute folder of the ledger as the file says it; "" when it does not
 	Jobs         []*Job            // in the file's order; the reserved job summary last, when there is one
 	AdminPath    string            // admin.toml, absolute; "" for none
-	AlarmProgram string            // [programs] alarm: an absolute path, owner and rights checked when it was read; "" for none
+	AlarmProgram string            // [programs] alarm: an absolute path, checked when it was read (CheckProgram); "" for none
+	ProofProgram string            // [programs] proof, in the same way
 	Days         *calendar.Days    // of [calendar]
 	Holidays     *calendar.Holidays
 

@@ -138,7 +138,6 @@ var ownKeys = []Key{
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
 	"":         {"source", "web", "heartbeat", "program", "on_unknown"},
-	"programs": {"proof"},
 	"job.NAME": {"source", "check", "each", "where", "key", "columns", "tell", "remind", "on_unknown"},
 }
 
