@@ -150,7 +150,7 @@ func (o *Office) Swap(c *config.Config) error {
 		o.seen = false
 		return nil
 	}
-	restored, err := o.flagged(context.Background(), flagRestored)
+	restored, err := o.restoredAt(context.Background())
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (o *Office) Step(ctx context.Context) (next time.Time, err error) {
 	if ok, err := o.clock(ctx, now); err != nil || !ok {
 		return now.Add(look), err
 	}
-	restored, err := o.flagged(ctx, flagRestored)
+	restored, err := o.restoredAt(ctx)
 	if err == nil && !o.seen {
 		// A request speaks of jobs by the rules at work, so the ledger has to know them first.
 		err = o.see(ctx, o.at.Load(), now, restored)
@@ -174,9 +174,9 @@ func (o *Office) Step(ctx context.Context) (next time.Time, err error) {
 	if err == nil {
 		err = o.intents(ctx, now)
 	}
-	if err == nil && restored {
+	if err == nil && !restored.IsZero() {
 		// A ledger from an older backup doesn't know what went out since: a person has to say that the office goes on.
-		if restored, err = o.flagged(ctx, flagRestored); err == nil && restored {
+		if restored, err = o.restoredAt(ctx); err == nil && !restored.IsZero() {
 			return now.Add(look), o.notices(ctx, now)
 		}
 	}

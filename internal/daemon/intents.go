@@ -384,7 +384,7 @@ func (a *asking) release() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if there && (r.State == ledger.RunPlanned || r.State == ledger.RunWaiting) && hasReason(r.Reasons, codeLate) {
+		if there && (r.State == ledger.RunPlanned || r.State == ledger.RunWaiting) && (hasReason(r.Reasons, codeLate) || hasReason(r.Reasons, codeRestored)) {
 			held, err := heldOf(a.View, r.ID)
 			if err != nil {
 				return "", err
@@ -438,7 +438,7 @@ func (a *asking) release() (string, error) {
 // released remembers at the run that a person let it go, so that the same lateness doesn't hold it again.
 func (a *asking) released(r ledger.Run, why string, to ledger.RunState) error {
 	reasons := slices.DeleteFunc(slices.Clone(r.Reasons), func(x ledger.Reason) bool {
-		return x.Code == codeLate || to != r.State && x.Code != codeReleased
+		return x.Code == codeLate || x.Code == codeRestored || to != r.State && x.Code != codeReleased
 	})
 	return a.MoveRun(r.ID, r.State, to, ledger.RunChange{Reasons: withReason(reasons, a.releasedBy(why))})
 }
@@ -847,19 +847,6 @@ func (a *asking) retrySession() (string, error) {
 		}
 	}
 	return "", a.no("メールの送信は止まっていません", "mail is not paused")
-}
-
-// retryRestored lets the office go on after an older backup was put back. What was open stays held; what came due since then
-// is prepared and asked about, because it may have gone out before the backup was put back.
-func (a *asking) retryRestored() (string, error) {
-	if err := a.clearFlag(flagRestored); err != nil {
-		return "", err
-	}
-	if err := a.office.planAsking(a.Tx, a.rules, a.now); err != nil {
-		return "", err
-	}
-	return a.say("新しい予定から再開します。止まっているメールは、1通ずつ保留を解くか取りやめてください",
-		"new work goes on. What is held stays held: release or reject each"), nil
 }
 
 func (a *asking) byHand() (string, error) {

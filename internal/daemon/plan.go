@@ -30,6 +30,7 @@ const (
 	codeMissed   = "missed"
 	codeSkipped  = "skipped"
 	codeGone     = "gone"
+	codeRestored = "restored" // a copy was put back, and nobody knows whether it was done: asks for a hold at the seal
 	codeError    = "error"
 )
 
@@ -48,6 +49,7 @@ type rule struct {
 	until    func(due time.Time) time.Time // late_until
 	missed   config.Missed
 	outside  bool // mail goes to people who are not in [people]
+	own      bool // a summary of bod's own: the next one tells what this one would have told
 }
 
 func (r rule) prepareAt(due time.Time) time.Time {
@@ -83,8 +85,9 @@ type planning struct {
 	away     time.Time // the job was out of the rules from here until now; zero: it was not
 	since    time.Time // the old rule was at work from here to the mark without a break
 	existing func(period string) (known, bool)
-	open     []known // the job's open runs, needed when changed
-	asking   bool    // a person is asked about everything that is due, whatever the rule says
+	open     []known   // the job's open runs, needed when changed
+	asking   bool      // a person is asked about everything that is due, whatever the rule says
+	restored time.Time // when an older copy of the ledger was put back: what was due before may have been done; zero: it was not
 	words    words
 }
 
@@ -170,12 +173,16 @@ func (p planning) coming(c *changes) time.Time {
 		if first.IsZero() {
 			first = o.Due // its passing has to be met, whether it is planned by then or not
 		}
-		if prepare := p.new.prepareAt(o.Due); prepare.After(p.now) {
+		if prepare := p.new.prepareAt(o.Due); prepare.After(p.now) && !p.mayHaveGone(o.Due) {
 			return earlier(first, prepare)
 		}
 		for _, o := range p.new.schedule.Due(at, o.Due) { // two days may be moved to the same one
 			if _, there := p.existing(o.Period); !there {
-				c.add = append(c.add, p.run(o))
+				r := p.run(o)
+				if p.mayHaveGone(o.Due) {
+					r.Reasons = []ledger.Reason{p.words.askRestored(o.Due)}
+				}
+				c.add = append(c.add, r)
 				c.mark = p.now
 			}
 		}
@@ -196,10 +203,15 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 	var to ledger.RunState
 	var why ledger.Reason
 	policy := p.new.missed
-	if p.asking {
+	if p.asking && !p.new.own {
 		policy = config.MissedAsk
 	}
+	lost := !p.restored.IsZero() && !l.Due.After(p.restored)
 	switch {
+	case lost && p.new.own:
+		to, why = ledger.RunSkipped, p.words.nextTells(l.Due)
+	case lost && p.new.until(l.Due).Before(p.now):
+		to, why = ledger.RunMissed, p.words.maybeDone(l.Due)
 	case policy == config.MissedSkip:
 		to, why = ledger.RunSkipped, p.words.skippedLate(l.Due)
 	case p.new.until(l.Due).Before(p.now):
@@ -211,6 +223,9 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 		// It is done now, late as it is.
 	default: // ask, and each to the outside for all but the newest
 		why = p.words.askLate(l.Due)
+		if lost {
+			why = p.words.askRestored(l.Due)
+		}
 	}
 
 	if !l.there {
@@ -240,6 +255,9 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 	case to == "" && why.Code == "":
 	case to == "":
 		m.hold = ledger.Late
+		if lost {
+			m.hold = ledger.Restored
+		}
 	case !l.run.sealed && (l.run.State == ledger.RunPlanned || l.run.State == ledger.RunWaiting):
 		m.to = to
 	case to == ledger.RunSkipped || policy == config.MissedLatest && !newest:

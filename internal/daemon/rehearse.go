@@ -163,7 +163,7 @@ func (p *player) look(ctx context.Context) error {
 				i = len(p.Needs) - 1
 			}
 			for _, why := range run.Reasons {
-				if n := &p.Needs[i]; why.Code != codeLate && why.Code != codeReleased && !slices.Contains(n.Reasons, why) {
+				if n := &p.Needs[i]; why.Code != codeLate && why.Code != codeReleased && why.Code != codeRestored && !slices.Contains(n.Reasons, why) {
 					n.Reasons = append(n.Reasons, why)
 				}
 			}

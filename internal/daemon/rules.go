@@ -33,6 +33,7 @@ func newDuty(c *config.Config, j *config.Job, identity string) *duty {
 		prepare:  func(due time.Time) time.Time { return j.Prepare.Before(due, j.Days) },
 		until:    func(due time.Time) time.Time { return j.LateUntil.After(due, j.Days) },
 		missed:   j.Missed,
+		own:      j.Kind == "summary",
 	}}
 	if k, ok := jobs.KindOf(j.Kind); ok {
 		d.rule.outside = k.Outside(c, j.Spec)
@@ -86,8 +87,9 @@ func (s *standing) reaches(d *duty, mail string) bool {
 
 // see brings the ledger to the rules: new, renamed, changed and gone jobs, and what follows for their periods, in one
 // transaction with the planning. If we die before its commit the old rules are still the last that the ledger knows.
-// asking: whatever is due is asked about, because only people know what went out.
-func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking bool) error {
+// restored is when an older ledger was put back, if a person has not said yet that the office goes on: then whatever is due is asked
+// about, because only people know what went out.
+func (o *Office) see(ctx context.Context, next *standing, now, restored time.Time) error {
 	alive := o.last
 	if alive.IsZero() {
 		var err error
@@ -115,7 +117,7 @@ func (o *Office) see(ctx context.Context, next *standing, now time.Time, asking 
 				}
 				continue
 			}
-			d, moved, err := o.seeJob(tx, next, known, j, planning{now: now, asking: asking}, alive)
+			d, moved, err := o.seeJob(tx, next, known, j, planning{now: now, asking: !restored.IsZero(), restored: restored}, alive)
 			if err != nil {
 				return fmt.Errorf("couldn't put the job %s to work: %w", j.Name, err)
 			}
@@ -217,13 +219,13 @@ func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *confi
 	was, there := known.of(j)
 	if !there {
 		d := newDuty(next.config, j, known.identity(j.Name))
-		d.mark = now // what was due before anybody asked for it is nobody's
-		row := ledger.Job{Name: d.identity, Current: j.Name, Kind: j.Kind, Rule: j.Rule, Shape: string(j.When.Shape()), Mark: now, Seen: now, Changed: now}
+		d.mark = p.lately(d.rule) // what was due before anybody asked for it is nobody's
+		row := ledger.Job{Name: d.identity, Current: j.Name, Kind: j.Kind, Rule: j.Rule, Shape: string(j.When.Shape()), Mark: d.mark, Seen: now, Changed: now}
 		if err := tx.PutJob(row); err != nil {
 			return nil, false, err
 		}
 		known.byName[d.identity], known.byCurrent[j.Name] = row, row
-		p.mark = now
+		p.mark = d.mark
 		return d, true, o.planJob(tx, next, d, p)
 	}
 
@@ -236,7 +238,11 @@ func (o *Office) seeJob(tx *ledger.Tx, next *standing, known jobsKnown, j *confi
 	switch {
 	case was.Gone:
 		// While it was out of the rules nothing of it was due.
-		row.Mark, row.Changed, d.mark, p.mark = now, now, now, now
+		from := p.lately(d.rule)
+		if from.Before(was.Mark) {
+			from = was.Mark
+		}
+		row.Mark, row.Changed, d.mark, p.mark = from, now, from, from
 		p.changed, p.away = true, was.Changed
 	case edited:
 		row.Changed = now
@@ -379,7 +385,7 @@ func (o *Office) lastAlive(ctx context.Context) (at time.Time, err error) {
 func (o *Office) planDue(ctx context.Context, now time.Time) error {
 	st := o.at.Load()
 	if !o.seen {
-		return o.see(ctx, st, now, false)
+		return o.see(ctx, st, now, time.Time{})
 	}
 	var due []*duty
 	for _, d := range o.duties {
@@ -411,18 +417,6 @@ func (o *Office) planDue(ctx context.Context, now time.Time) error {
 		o.scan.stale = true
 	}
 	o.last = now
-	return nil
-}
-
-// planAsking plans everything that is due as something to be asked about: after a restored backup nobody but a person knows what went out.
-func (o *Office) planAsking(tx *ledger.Tx, st *standing, now time.Time) error {
-	for _, d := range o.duties {
-		copied := *d
-		if err := o.planJob(tx, st, &copied, planning{now: now, mark: d.mark, asking: true}); err != nil {
-			return err
-		}
-	}
-	o.seen = false // the marks are read again from the ledger, once this is in it
 	return nil
 }
 

@@ -47,6 +47,9 @@ func (out *outcome) render(w *jobs.World, v *ledger.View) error {
 		if hasReason(out.run.Reasons, codeLate) {
 			d.Hold = append(slices.Clone(d.Hold), ledger.Hold{Reason: ledger.Late, Text: reasonText(out.run.Reasons, codeLate), Since: w.Now, By: self()})
 		}
+		if hasReason(out.run.Reasons, codeRestored) {
+			d.Hold = append(slices.Clone(d.Hold), ledger.Hold{Reason: ledger.Restored, Text: reasonText(out.run.Reasons, codeRestored), Since: w.Now, By: self()})
+		}
 		m, err := jobs.Render(w, d)
 		if err != nil {
 			return err
@@ -125,7 +128,8 @@ func (o *Office) commit(ctx context.Context, out outcome) error {
 // sameRun reports whether a run still asks what it asked when it was prepared.
 func sameRun(a, b ledger.Run) bool {
 	return a.State == b.State && a.Generation == b.Generation && a.Early == b.Early && a.Due.Equal(b.Due) &&
-		slices.Equal(a.Only, b.Only) && hasReason(a.Reasons, codeLate) == hasReason(b.Reasons, codeLate)
+		slices.Equal(a.Only, b.Only) && hasReason(a.Reasons, codeLate) == hasReason(b.Reasons, codeLate) &&
+		hasReason(a.Reasons, codeRestored) == hasReason(b.Reasons, codeRestored)
 }
 
 // fail ends a run whose job is broken. Its letters that are held stay held.
@@ -235,7 +239,7 @@ func (o *Office) bring(tx *ledger.Tx, r ledger.Run, out outcome, now time.Time) 
 // planned keeps what planning and people said of a run, when what it waits for is told anew.
 func planned(rs []ledger.Reason) []ledger.Reason {
 	return slices.DeleteFunc(slices.Clone(rs), func(r ledger.Reason) bool {
-		return r.Code != codeLate && r.Code != codeReleased
+		return r.Code != codeLate && r.Code != codeReleased && r.Code != codeRestored
 	})
 }
 

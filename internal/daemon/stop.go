@@ -192,7 +192,7 @@ func (a *asking) overtaken(d *duty, since time.Time) (held int, err error) {
 			return 0, err
 		}
 		o, named := d.job.When.Of(r.Period)
-		if r.Early || r.Generation > 1 || !named || k.queued || hasReason(r.Reasons, codeLate) || hasReason(r.Reasons, codeReleased) ||
+		if r.Early || r.Generation > 1 || !named || k.queued || hasReason(r.Reasons, codeLate) || hasReason(r.Reasons, codeReleased) || hasReason(r.Reasons, codeRestored) ||
 			!r.Due.After(since) || a.now.Sub(r.Due) <= lateness {
 			continue // settled otherwise, or in time, or late for another reason than the stop
 		}

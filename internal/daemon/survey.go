@@ -204,7 +204,7 @@ func (o *Office) surveyRun(f *findings, r ledger.Run, held []ledger.Message, now
 	if hasReason(r.Reasons, codeReleased) && r.Changed.After(from) {
 		from = r.Changed
 	}
-	said := hasReason(r.Reasons, codeLate) || hasReason(r.Reasons, codeReleased) // its lateness was told, and perhaps lifted
+	said := hasReason(r.Reasons, codeLate) || hasReason(r.Reasons, codeReleased) || hasReason(r.Reasons, codeRestored) // it was asked about, and perhaps released
 	if idle || len(held) > 0 && !said {
 		until := d.rule.until(from)
 		if until.After(now) {
