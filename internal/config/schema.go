@@ -56,9 +56,19 @@ type editorDocs struct {
 // hangs on more than one key, on a file or on a name of [people] only Load sees.
 func Schema(kinds []Kind) []byte {
 	w := &schemaWriter{tables: Tables(), keys: Keys(kinds), kinds: kinds}
+	return w.write("jobs.toml", say("bod の予定表", "the rules of bod"))
+}
+
+// AdminSchema is the same for the administrator's file.
+func AdminSchema() []byte {
+	w := &schemaWriter{tables: AdminTables(), keys: AdminKeys()}
+	return w.write("admin.toml", say("bod の管理者のファイル", "the administrator's file of bod"))
+}
+
+func (w *schemaWriter) write(file string, what calendar.Text) []byte {
 	root := w.object("")
 	root.Draft = "http://json-schema.org/draft-07/schema#"
-	root.Title, root.Description = "jobs.toml", "bod の予定表\n\nthe rules of bod"
+	root.Title, root.Description = file, what.JA+"\n\n"+what.EN
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -207,6 +217,9 @@ func (w *schemaWriter) shape(k Key) *schema {
 	text := func(pattern string) *schema { return &schema{Type: "string", Pattern: pattern} }
 	switch k.Type {
 	case "text", "name", "file", "folder":
+		if k.Name == anyName && slices.ContainsFunc(w.tables, func(t Table) bool { return t.Name == k.Table+"."+anyName }) {
+			return w.textOr(oneLineText, k.Table+"."+anyName)
+		}
 		return text(oneLineText)
 	case "number":
 		return &schema{Type: "integer"}
