@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/mail"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -47,6 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	out := f.String("o", "dist", "the `FOLDER` that the packages are written to")
 	arch := f.String("arch", runtime.GOARCH, "the machine they are for, by Go's `NAME`: amd64 or arm64")
 	release := f.String("release", "1", "the package's own `NUMBER`, raised when the same bod is packaged anew")
+	maintainer := f.String("maintainer", "bod's packagers <packages@bod.example>", "who answers for the packages, as `NAME <ADDRESS>`; whoever gives them to others says so here")
 	dirty := f.Bool("dirty", false, "package changes that are not committed, too; for trying out")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -54,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if f.NArg() > 0 {
 		return fmt.Errorf("couldn't understand %q: everything is said by flags", f.Arg(0))
 	}
-	files, err := build(ctx, order{root: *root, out: *out, arch: *arch, release: *release, dirty: *dirty})
+	files, err := build(ctx, order{root: *root, out: *out, arch: *arch, release: *release, maintainer: *maintainer, dirty: *dirty})
 	for _, name := range files {
 		fmt.Fprintln(stdout, name)
 	}
@@ -64,11 +66,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // order is what is to be packaged, and where to.
 type order struct {
 	root, out, arch, release string
+	maintainer               string // of the packages
 	dirty                    bool
 }
 
 // build makes both packages and answers their names.
 func build(ctx context.Context, o order) (files []string, err error) {
+	if a, err := mail.ParseAddress(o.maintainer); err != nil || a.Name == "" {
+		return nil, fmt.Errorf("couldn't use %q as the maintainer: it is NAME <ADDRESS>", o.maintainer)
+	}
 	if o.root, err = filepath.Abs(o.root); err != nil {
 		return nil, fmt.Errorf("couldn't find the source: %w", err)
 	}
@@ -235,6 +241,7 @@ func (s *stager) collect(ctx context.Context, program string) error {
 	s.file(s.in("systemd/bod.service"), "/usr/lib/systemd/system/bod.service", 0o644)
 	s.file(s.in("systemd/bod-failed.service"), "/usr/lib/systemd/system/bod-failed.service", 0o644)
 	s.file(s.in("systemd/bod.service.252.conf"), "/usr/share/bod/bod.service.252.conf", 0o644)
+	s.file(s.in("packaging/admin.schema.json"), "/usr/share/bod/admin.schema.json", 0o644)
 	s.file(s.in("systemd/tell-failure"), "/usr/lib/bod/tell-failure", 0o755)
 	s.file(s.in("systemd/bod.sysusers.conf"), "/usr/lib/sysusers.d/bod.conf", 0o644)
 	s.file(s.in("systemd/bod.tmpfiles.conf"), "/usr/lib/tmpfiles.d/bod.conf", 0o644)
@@ -414,7 +421,7 @@ func (s *stager) pack(ctx context.Context, kind, version string) (string, error)
 		"release":        s.release,
 		"section":        "admin",
 		"priority":       "optional",
-		"maintainer":     "the authors of bod <root@localhost>",
+		"maintainer":     s.maintainer,
 		"license":        "Apache-2.0",
 		"mtime":          s.when,
 		"description": "the back-office daemon\n" +

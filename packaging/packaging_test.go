@@ -16,6 +16,17 @@ import (
 	"bod/internal/config"
 )
 
+const packagers = "the test's packagers <packages@bod.example>"
+
+// A package names somebody who answers for it.
+func TestMaintainer(t *testing.T) {
+	for _, who := range []string{"", "nobody", "packages@bod.example"} {
+		if _, err := build(t.Context(), order{root: "..", out: t.TempDir(), maintainer: who}); err == nil || !strings.Contains(err.Error(), "NAME <ADDRESS>") {
+			t.Errorf("%q: %v", who, err)
+		}
+	}
+}
+
 // Versions are ordered as dpkg and rpm order them: what comes before a release stands before it.
 func TestPackageVersion(t *testing.T) {
 	for _, c := range []struct{ version, want string }{
@@ -50,7 +61,8 @@ func TestAgrees(t *testing.T) {
 // A line of admin.toml that would be at work without its mark: a table, or a key.
 var switchedOff = regexp.MustCompile(`^# (\[[a-z0-9.]+\]|[a-z_]+ = .*)$`)
 
-// The shipped admin.toml changes nothing, and names every key that there is and none that there is not.
+// The shipped admin.toml says where the service has its ledger, changes nothing else, and names every key that there is and none that
+// there is not.
 func TestAdminFile(t *testing.T) {
 	text, err := os.ReadFile("admin.toml")
 	if err != nil {
@@ -59,7 +71,10 @@ func TestAdminFile(t *testing.T) {
 	var on strings.Builder
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimRight(line, "\n")
-		if line != "" && !strings.HasPrefix(line, "#") {
+		switch {
+		case line == `state = "/var/lib/bod"`:
+			on.WriteString(line + "\n")
+		case line != "" && !strings.HasPrefix(line, "#"):
 			t.Errorf("%q is at work in a file that has to change nothing", line)
 		}
 		if m := switchedOff.FindStringSubmatch(line); m != nil {
@@ -116,7 +131,7 @@ func TestReproducible(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 		out := t.TempDir()
-		files, err := build(t.Context(), order{root: root, out: out, arch: runtime.GOARCH, release: "1"})
+		files, err := build(t.Context(), order{root: root, out: out, arch: runtime.GOARCH, release: "1", maintainer: packagers})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +168,7 @@ func TestDirty(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(root, "LICENSE"), []byte("mine\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := build(t.Context(), order{root: root, out: t.TempDir(), arch: runtime.GOARCH, release: "1"})
+	_, err := build(t.Context(), order{root: root, out: t.TempDir(), arch: runtime.GOARCH, release: "1", maintainer: packagers})
 	if err == nil || !strings.Contains(err.Error(), "not committed") {
 		t.Errorf("it was packaged: %v", err)
 	}
@@ -163,7 +178,7 @@ func TestDirty(t *testing.T) {
 var wanted = []string{
 	"/usr/bin/bod", "/usr/lib/bod/tell-failure",
 	"/usr/lib/systemd/system/bod.service", "/usr/lib/systemd/system/bod-failed.service",
-	"/usr/lib/sysusers.d/bod.conf", "/usr/lib/tmpfiles.d/bod.conf", "/usr/share/bod/bod.service.252.conf",
+	"/usr/lib/sysusers.d/bod.conf", "/usr/lib/tmpfiles.d/bod.conf", "/usr/share/bod/bod.service.252.conf", "/usr/share/bod/admin.schema.json",
 	"/etc/bod/admin.toml",
 	"/usr/share/bash-completion/completions/bod", "/usr/share/fish/vendor_completions.d/bod.fish",
 	"/usr/share/man/man1/bod.1.gz", "/usr/share/man/man5/jobs.toml.5.gz", "/usr/share/man/ja/man1/bod.1.gz",
@@ -218,6 +233,9 @@ func TestContents(t *testing.T) {
 		if got := strings.Join(list(t, "dpkg-deb", "--info", files[0], "conffiles"), "\n"); got != "/etc/bod/admin.toml" {
 			t.Errorf("conffiles are %s", got)
 		}
+		if got := list(t, "dpkg-deb", "--field", files[0], "Maintainer")[0]; got != packagers {
+			t.Errorf("the maintainer is %s", got)
+		}
 		version := list(t, "dpkg-deb", "--field", files[0], "Version")[0]
 		if !strings.Contains(filepath.Base(files[0]), strings.TrimSuffix(version, "-1")) {
 			t.Errorf("version %s in %s", version, files[0])
@@ -233,6 +251,9 @@ func TestContents(t *testing.T) {
 		}
 		if got := strings.Join(list(t, "rpm", "-qp", "--configfiles", files[1]), "\n"); got != "/etc/bod/admin.toml" {
 			t.Errorf("configuration files are %s", got)
+		}
+		if got := strings.Join(list(t, "rpm", "-qp", "--queryformat", "%{PACKAGER}", files[1]), ""); got != packagers {
+			t.Errorf("the packager is %s", got)
 		}
 		scripts := strings.Join(list(t, "rpm", "-qp", "--scripts", files[1]), "\n")
 		for _, part := range []string{"postinstall scriptlet", "preuninstall scriptlet", "postuninstall scriptlet"} {
@@ -379,7 +400,7 @@ func TestRPM(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.bring(t, files[1], "bod.rpm")
-	later, err := build(t.Context(), order{root: "..", out: t.TempDir(), arch: runtime.GOARCH, release: "2", dirty: true})
+	later, err := build(t.Context(), order{root: "..", out: t.TempDir(), arch: runtime.GOARCH, release: "2", maintainer: packagers, dirty: true})
 	if err != nil {
 		t.Fatal(err)
 	}

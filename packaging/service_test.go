@@ -39,7 +39,7 @@ var packages string
 
 // tree makes the packages of this tree as it is, once for all tests that look at them.
 var tree = sync.OnceValues(func() ([]string, error) {
-	return build(context.Background(), order{root: "..", out: packages, arch: runtime.GOARCH, release: "1", dirty: true})
+	return build(context.Background(), order{root: "..", out: packages, arch: runtime.GOARCH, release: "1", maintainer: packagers, dirty: true})
 })
 
 // install puts the deb of this tree onto a machine.
@@ -71,7 +71,6 @@ func rules(jobs ...string) string {
 	b.WriteString(`timezone = "Asia/Tokyo"
 language = "en"
 admin = ["sato"]
-state = "/var/lib/bod"
 [company]
 name = "Aozora Systems"
 [mail]
