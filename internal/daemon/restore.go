@@ -229,7 +229,7 @@ func (a *asking) doubtful() (unknown, held, asked int, err error) {
 func (w words) askRestored(due time.Time) ledger.Reason {
 	return ledger.Reason{Code: codeRestored,
 		Text: w.say("記録を控えから戻したため、%sの予定を済ませたかどうか分かりません", "the ledger was restored, so it is not known whether what was planned for %s was done", w.at(due)),
-		Next: w.say("まだのときは保留を解き、済んでいたときは取りやめてください", "release it if it was not done, reject it if it was")}
+		Next: w.say("まだのときは保留を解き、済んでいたときはそう記録してください（bod by-hand）", "release it if it was not done; if it was, say so (bod by-hand)")}
 }
 
 func (w words) maybeDone(due time.Time) ledger.Reason {

@@ -81,7 +81,8 @@ func (m matter) facts() []string {
 	for _, x := range m.messages {
 		out = append(out, x.Number)
 		for _, h := range x.Holds {
-			if h.Reason != ledger.NotDue && h.Reason != ledger.Confirmation {
+			// A letter that becomes late while it waits for a yes is the owner's matter: who was asked isn't asked again.
+			if h.Reason != ledger.NotDue && h.Reason != ledger.Confirmation && (m.what != whatConfirm || h.Reason != ledger.Late) {
 				out = append(out, string(h.Reason), h.Text)
 			}
 		}
@@ -575,6 +576,10 @@ func (m matter) seen(l calendar.Language) []string {
 	}
 	switch m.what {
 	case whatPaused:
+		if m.flag.Name == "restored" { // its own words are for the log
+			add(calendar.Text{JA: "控えを取ったあとに何を送ったかが、記録に残っていません", EN: "The record does not know what was sent after the copy was made"}.In(l))
+			break
+		}
 		add(m.flag.Text)
 	case whatWaiting:
 		for _, r := range lasting(m.run.Reasons) {
@@ -614,6 +619,9 @@ func (m matter) seen(l calendar.Language) []string {
 				if h.Text == "" && h.Reason == ledger.Gone {
 					add(calendar.Text{JA: "予定表（jobs.toml）か、元の資料からなくなりました", EN: "It is not in jobs.toml, or not in its source, any more"}.In(l))
 				}
+				if h.Text == "" && h.Reason == ledger.Restored {
+					add(calendar.Text{JA: "記録を控えから戻したため、もう送ったかどうか分かりません", EN: "The record was restored from a copy, so it is not known whether it was sent already"}.In(l))
+				}
 				if h.Text == "" {
 					continue
 				}
@@ -647,7 +655,7 @@ func (m matter) todo(l calendar.Language) []string {
 	case whatPerson:
 		return one("送ってよくなったら、止めたのを外してください", "release it when it may go")
 	case whatRestored:
-		return one("もう送られていないかを確かめてから、送るか取りやめるかを決めてください", "see whether it went out already, then release it or call it off")
+		return one("もう送っていないかを、控えのメール（bcc）やメールサーバーの記録で確かめてください", "see in the blind copies or the mail server's log whether it was sent already")
 	case whatFailed:
 		if m.summary {
 			return one("宛先とメールサーバーを確かめてください", "look at the address and the mail server")
@@ -692,7 +700,7 @@ func (m matter) todo(l calendar.Language) []string {
 		case "clock":
 			return one("機械の時計を合わせてください。追いつけば、自動で再開します", "set the machine's clock; we go on by ourselves when it has caught up")
 		case "restored":
-			return one("控えから戻したのが正しいかを確かめて、再開してください", "see whether the copy is the right one, then go on")
+			return one("控えのメール（bcc）やメールサーバーの記録で、どこまで送ったかを確かめて、再開してください", "see in the blind copies or the mail server's log what was sent since, then go on")
 		case "disk":
 			return one("ディスクの空きと書き込みの権限を確かめてください", "look at the disk's free space and permissions")
 		}

@@ -193,7 +193,7 @@ func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject 
 	subject = m.subject(title, l)
 	words = newPage(l, toneNeeds)
 	words.greet(colleague(p, l))
-	words.pre = m.opening(l, at)
+	words.pre = m.opening(l, at, now)
 	words.add(para{words: words.pre, look: "lead"})
 	if deputies, _ := m.deputies(c, now); slices.Contains(deputies, p) {
 		words.say(calendar.Text{
@@ -300,7 +300,7 @@ func (m matter) pausedSubject(l calendar.Language) string {
 }
 
 // opening is the sentence that says what happened.
-func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
+func (m matter) opening(l calendar.Language, at func(time.Time) string, now time.Time) string {
 	due := at(m.run.Due)
 	switch {
 	case m.what == whatPaused:
@@ -318,6 +318,9 @@ func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送らずに止めています。", due), EN: fmt.Sprintf("What was to go out on %s is on hold.", due)}
 	case whatLate:
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定でしたが、その時刻に\n送れなかったため、送らずに止めています。", due), EN: fmt.Sprintf("It was to go out on %s.\nThat time has passed, so it is on hold until somebody decides.", due)}
+		if m.run.Due.After(now) { // its day was moved ahead again after it had passed
+			t = calendar.Text{JA: fmt.Sprintf("予定の時刻をいちど過ぎたあとで、予定が%sに\n変わりました。送ってよいか分からないので、止めています。", due), EN: fmt.Sprintf("Its time had passed before its day was moved to %s.\nIt is on hold until somebody decides.", due)}
+		}
 	case whatFailed:
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを、\n送れませんでした。", due), EN: fmt.Sprintf("What was to go out on %s could not be sent.", due)}
 		if m.partly() {
@@ -326,6 +329,10 @@ func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 	case whatUnknown:
 		t = calendar.Text{JA: fmt.Sprintf("%sの送信で、メールサーバーの返事の途中で\n接続が切れました。届いている可能性があるため、自動では送り直しません。", m.tried(at)),
 			EN: fmt.Sprintf("On %s the connection broke while\nthe mail server was answering. It may have arrived, so it is not\nsent again by itself.", m.tried(at))}
+		if m.restored() {
+			t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものを送ったかどうか、\n記録を控えから戻したため分かりません。自動では送りません。", due),
+				EN: fmt.Sprintf("The record was restored from a copy, so it is not known whether what\nwas to go out on %s was sent. It is not sent again by itself.", due)}
+		}
 	case whatWaiting:
 		t = calendar.Text{JA: fmt.Sprintf("%sに送る予定のものの準備が、\nまだそろっていません。", due), EN: fmt.Sprintf("What goes out on %s is not complete yet.", due)}
 	case whatBroken:
@@ -334,6 +341,18 @@ func (m matter) opening(l calendar.Language, at func(time.Time) string) string {
 		t = calendar.Text{JA: fmt.Sprintf("%sに予定していたことを、\n実施できませんでした。", due), EN: fmt.Sprintf("What was planned for %s was not done.", due)}
 	}
 	return t.In(l)
+}
+
+// restored reports whether it is unknown because an older record was put back, not because an answer was lost.
+func (m matter) restored() bool {
+	for _, x := range m.messages {
+		for _, d := range x.Deliveries {
+			if d.State == ledger.StateUnknown && d.Words != ledger.WordsRestored {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // tried is when the attempt was whose answer was lost.
@@ -429,7 +448,11 @@ func (m matter) commands(c *config.Config, p *config.Person) commands {
 	switch m.what {
 	case whatConfirm:
 		cs = commands{{t("内容を見る", "See what it is"), "bod show " + id}}
-	case whatCheck, whatLate, whatPerson, whatRestored:
+	case whatRestored:
+		cs = commands{
+			{t("まだなので送る", "It was not sent: send it"), "bod release " + id + " \"" + why + "\"" + by},
+			{t("もう済んでいた", "It was sent already"), "bod by-hand " + id + " \"" + why + "\"" + by}}
+	case whatCheck, whatLate, whatPerson:
 		cs = commands{
 			{t("このまま送る", "Send it as it is"), "bod release " + id + " \"" + why + "\"" + by},
 			{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by}}
@@ -464,7 +487,9 @@ func (m matter) commands(c *config.Config, p *config.Person) commands {
 		case "clock":
 			cs = commands{{t("このまま進める", "Go on as it is"), "bod retry --clock \"" + why + "\"" + by}}
 		case "restored":
-			cs = commands{{t("再開する", "Go on"), "bod retry --restored \"" + why + "\"" + by}}
+			cs = commands{
+				{t("再開する", "Go on"), "bod retry --restored \"" + why + "\"" + by},
+				{t("ある時刻までの分は送ったとして再開する", "Go on, all up to a moment having been sent"), "bod retry --restored \"" + why + "\" --sent-until \"" + t("日時", "MOMENT") + "\"" + by}}
 		case flagStopped:
 			cs = commands{{t("再開する", "Start again"), "bod start --why \"" + why + "\"" + by}}
 		}
