@@ -19,11 +19,12 @@ import (
 var arrows = map[string][]string{
 	"internal/calendar": {},
 	"internal/mailer":   {},
+	"internal/table":    {"internal/calendar"},
 	"internal/config":   {"internal/calendar", "internal/mailer"},
 	"internal/ledger":   {"internal/mailer"},
-	"internal/jobs":     {"internal/calendar", "internal/config", "internal/ledger", "internal/mailer"},
-	"internal/daemon":   {"internal/calendar", "internal/config", "internal/jobs", "internal/ledger", "internal/mailer"},
-	"cmd/bod":           {"internal/calendar", "internal/config", "internal/daemon", "internal/jobs", "internal/ledger", "internal/mailer"},
+	"internal/jobs":     {"internal/calendar", "internal/config", "internal/ledger", "internal/mailer", "internal/table"},
+	"internal/daemon":   {"internal/calendar", "internal/config", "internal/jobs", "internal/ledger", "internal/mailer", "internal/table"},
+	"cmd/bod":           {"internal/calendar", "internal/config", "internal/daemon", "internal/jobs", "internal/ledger", "internal/mailer", "internal/table"},
 	"packaging":         {},
 }
 
@@ -34,14 +35,19 @@ var doors = map[string][]string{
 	"github.com/wneessen/go-mail":     {"internal/mailer"},
 	"golang.org/x/oauth2":             {"internal/mailer"},
 	"github.com/BurntSushi/toml":      {"internal/config"},
-	"modernc.org/sqlite":              {"internal/ledger"},
+	"modernc.org/sqlite":              {"internal/ledger", "internal/table"},
+	"github.com/jackc/pgx":            {"internal/table"},
+	"github.com/go-sql-driver/mysql":  {"internal/table"},
+	"github.com/xuri/excelize":        {"internal/table"},
+	"github.com/expr-lang/expr":       {"internal/table"},
+	"github.com/shopspring/decimal":   {"internal/table"},
 	"golang.org/x/sys":                {"internal/ledger"},
 	"github.com/rickar/cal":           {"internal/calendar"},
 	"github.com/spf13/cobra":          {"cmd/bod"},
 	"github.com/spf13/pflag":          {"cmd/bod"},
 	"github.com/mattn/go-isatty":      {"cmd/bod"},
-	"golang.org/x/text":               {"internal/calendar", "internal/config", "internal/jobs", "internal/mailer", "cmd/bod"}, // of the language itself
-	"github.com/emersion/go-smtp":     {},                                                                                      // tests only
+	"golang.org/x/text":               {"internal/calendar", "internal/config", "internal/jobs", "internal/mailer", "internal/table", "cmd/bod"}, // of the language itself
+	"github.com/emersion/go-smtp":     {},                                                                                                        // tests only
 	"github.com/emersion/go-sasl":     {},
 	"github.com/rogpeppe/go-internal": {},
 }
