@@ -188,7 +188,7 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 	defer func() { err = errors.Join(err, h.close()) }()
 	l := &loop{
 		opened: h, o: o, log: o.Log, sd: newManager(o.Log), words: h.office.at.Load().words(),
-		ring: make(chan struct{}, 1), send: make(chan struct{}, 1),
+		ring: make(chan struct{}, 1), send: make(chan struct{}, 1), call: make(chan struct{}, 1),
 	}
 	l.alarms = &alarms{log: o.Log, ring: l.wake}
 	defer func() { err = errors.Join(err, l.alarms.stop()) }()
@@ -196,6 +196,7 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 	ctx, stop := context.WithCancel(ctx)
 	var sender sync.WaitGroup
 	sender.Go(func() { l.sender(ctx) })
+	sender.Go(func() { l.caller(ctx) })
 	// The sender ends first: what it has in its hands still needs the ledger.
 	defer func() { stop(); sender.Wait() }()
 
@@ -215,6 +216,8 @@ type loop struct {
 	alarms *alarms
 	ring   chan struct{} // a clock, a worker or the sender wants a Step
 	send   chan struct{} // the loop wants a delivery
+	call   chan struct{} // the administrator's programs may have something to do
+	outage outage
 
 	rules   *standing // whose alarms are set
 	changes int64
@@ -223,12 +226,7 @@ type loop struct {
 	fatal   error     // the loop can't go on
 }
 
-func (l *loop) wake() {
-	select {
-	case l.ring <- struct{}{}:
-	default:
-	}
-}
+func (l *loop) wake() { nudge(l.ring) }
 
 // run steps whenever something may have moved: an alarm, half a minute of the wall clock, another process's words in the ledger,
 // a worker that ended late, mail that left. It never waits for the sender.
@@ -290,8 +288,10 @@ func (l *loop) step(ctx context.Context) time.Time {
 	if ctx.Err() != nil {
 		return next
 	}
+	defer nudge(l.call)
 	if err != nil {
 		l.tries++
+		l.outage.note(l.office.moment(), err)
 		if errors.Is(err, ledger.ErrDoubt) {
 			l.fatal = err // only opening it anew tells what is in it; the service manager starts us again
 			return next
@@ -317,11 +317,16 @@ func (l *loop) step(ctx context.Context) time.Time {
 		debug.FreeOSMemory()
 	}
 	l.sd.say(l.status(ctx, next))
+	nudge(l.send)
+	return next
+}
+
+// nudge wakes who waits for it; one that is at work already looks once more afterwards.
+func nudge(c chan<- struct{}) {
 	select {
-	case l.send <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
-	return next
 }
 
 // status says in one line what goes on.
@@ -353,6 +358,7 @@ func (l *loop) heartbeat() time.Duration {
 func (l *loop) touch(ctx context.Context) {
 	if err := l.ledger.Touch(ctx, time.Now()); err != nil {
 		if ctx.Err() == nil {
+			l.outage.note(l.office.moment(), err)
 			l.log.Error("couldn't touch the ledger", "err", err)
 			if errors.Is(err, ledger.ErrDoubt) {
 				l.fatal = err // a quiet office writes nothing else, and would hear of it nowhere
@@ -363,6 +369,9 @@ func (l *loop) touch(ctx context.Context) {
 			}
 		}
 		return
+	}
+	if l.tries == 0 {
+		l.outage.note(l.office.moment(), nil) // both Step and this wrote
 	}
 	l.sd.alive()
 }
@@ -415,6 +424,21 @@ func (l *loop) sender(ctx context.Context) {
 	}
 }
 
+// caller calls the administrator's programs in its own time, so that one that hangs holds neither the loop nor the mail.
+func (l *loop) caller(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-l.call:
+		}
+		l.outage.tell(ctx, l.office)
+		if err := l.office.raise(ctx, alarmAfter); err != nil && ctx.Err() == nil {
+			l.log.Error("couldn't tell what mail can't; it is tried again", "err", err)
+		}
+	}
+}
+
 // Once does everything due now, and what do names, and returns. nil means that everything due is accounted for, be it sent,
 // waiting or held; what needs a person the summary and `bod status` tell.
 func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
@@ -445,6 +469,10 @@ func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 		}
 	}
 	if err := h.office.settle(ctx); err != nil {
+		return err
+	}
+	// Nobody looks again in two minutes.
+	if err := h.office.raise(ctx, 0); err != nil {
 		return err
 	}
 	return h.answers(ctx, o, asked)

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -26,6 +27,7 @@ type running struct {
 	stop   context.CancelFunc
 	ended  chan error
 	said   []string
+	admin  string // the administrator's file; "" for none
 }
 
 // start runs the daemon from a moment on. Its time is the bubble's.
@@ -44,7 +46,7 @@ func (r *running) run() {
 	r.reload, r.stop, r.ended = make(chan struct{}), stop, make(chan error, 1)
 	var mu sync.Mutex
 	o := RunOptions{
-		ConfigPath: filepath.Join(r.dir, "jobs.toml"), Admin: config.NoAdmin, StateDir: filepath.Join(r.dir, "state"),
+		ConfigPath: filepath.Join(r.dir, "jobs.toml"), Admin: cmp.Or(r.admin, config.NoAdmin), StateDir: filepath.Join(r.dir, "state"),
 		Log:             slog.New(slog.NewTextHandler(r.t.Output(), nil)),
 		Say:             func(format string, _ ...any) { mu.Lock(); r.said = append(r.said, format); mu.Unlock() },
 		testOnlyCarrier: r.sink.carrier(r.t),
