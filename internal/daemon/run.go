@@ -468,8 +468,24 @@ func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 			asked = append(asked, id)
 		}
 	}
-	if err := h.office.settle(ctx); err != nil {
+	deliver := h.office.Deliver
+	lacks := lacksPassword(h.config.Mail)
+	if lacks != nil {
+		// Typed beside the service, whose credential nobody else can read. To pause the queue and to alarm the admins would be wrong:
+		// the mail server refused nothing, and what is queued leaves as soon as the service is at work.
+		deliver = func(context.Context) (int, error) { return 0, nil }
+	}
+	if err := h.office.settleBy(ctx, deliver); err != nil {
 		return err
+	}
+	if lacks != nil {
+		w := words{lang: h.config.Language, zone: h.config.Zone}
+		unsent := w.say("メールのパスワードをここでは読めないので、用意だけをして、送っていません。サービスとして動かすと送ります（%v）",
+			"the mail password can't be read here, so that everything was prepared and nothing was sent; the service sends it (%v)", lacks)
+		if !o.LeaveTrial {
+			return errors.Join(errors.New(unsent), h.answers(ctx, o, asked))
+		}
+		o.Say("%s", unsent)
 	}
 	// Nobody looks again in two minutes.
 	if err := h.office.raise(ctx, 0); err != nil {
@@ -478,8 +494,23 @@ func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 	return h.answers(ctx, o, asked)
 }
 
+// lacksPassword says why the secret for the mail server can't be read, where one is needed.
+func lacksPassword(m config.Mail) error {
+	if m.Server == "" || m.User == "" {
+		return nil
+	}
+	read := m.Password
+	if m.OAuth2 != nil {
+		read = m.ClientSecret
+	}
+	_, err := read()
+	return err
+}
+
 // settle steps and delivers until nothing moves any more: nothing went, no worker is at work, and the ledger's head stands still.
-func (o *Office) settle(ctx context.Context) error {
+func (o *Office) settle(ctx context.Context) error { return o.settleBy(ctx, o.Deliver) }
+
+func (o *Office) settleBy(ctx context.Context, deliver func(context.Context) (int, error)) error {
 	for {
 		before, err := o.head(ctx)
 		if err != nil {
@@ -489,7 +520,7 @@ func (o *Office) settle(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		sent, err := o.Deliver(ctx)
+		sent, err := deliver(ctx)
 		if err != nil {
 			return err
 		}

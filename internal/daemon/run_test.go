@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -316,6 +317,53 @@ func TestRunRefuses(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// TestOnceBesideTheService: whoever types bod run --once has not the service's password. What is ready stays queued for the
+// service, mail is not paused, and no alarm is raised about a mail server that refused nothing.
+func TestOnceBesideTheService(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	dir := t.TempDir()
+	rules := strings.Replace(head, `server = "smtp+insecure://sink.example:25"`, "server = \"smtp+insecure://127.0.0.1:1\"\nuser = \"keiri\"", 1) + daily
+	for name, text := range map[string]string{"jobs.toml": rules, "letter.txt": letter} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(filepath.Join(dir, name), time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, leave := range []bool{false, true} {
+		var said []string
+		o := RunOptions{ConfigPath: filepath.Join(dir, "jobs.toml"), Admin: config.NoAdmin, StateDir: filepath.Join(dir, "state"), LeaveTrial: leave,
+			Log: slog.New(slog.NewTextHandler(t.Output(), nil)), Say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}
+		err := Once(t.Context(), o, map[bool][]Request{false: {{Job: "daily"}}}[leave])
+		if words := strings.Join(said, "\n") + fmt.Sprint(err); (err == nil) != leave || !strings.Contains(words, "nothing was sent") {
+			t.Errorf("leaving a trial %v: %s", leave, words)
+		}
+	}
+	l, err := ledger.OpenReader(t.Context(), filepath.Join(dir, "state"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := l.View(t.Context(), func(v *ledger.View) error {
+		flags, err := v.Flags()
+		if len(flags) > 0 {
+			t.Errorf("it is paused: %+v", flags)
+		}
+		for m, err := range v.Messages(ledger.MessageQuery{}) {
+			if err != nil {
+				return err
+			}
+			if m.State != ledger.StateQueued {
+				t.Errorf("%s is %s", m.Key, m.State)
+			}
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestOnce does what is due and what is asked, and ends.
