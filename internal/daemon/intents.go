@@ -313,6 +313,7 @@ func short(digest string) string { return digest[:min(8, len(digest))] }
 // outlook says what keeps the messages now: it is asked after the change, in the same transaction.
 func (a *asking) outlook(ms []ledger.Message) string {
 	waits := map[ledger.HoldReason]bool{}
+	var refused []string
 	var due time.Time
 	for _, m := range ms {
 		m, err := a.Message(m.ID)
@@ -322,9 +323,18 @@ func (a *asking) outlook(ms []ledger.Message) string {
 		for _, h := range m.Holds {
 			waits[h.Reason] = true
 		}
+		for _, p := range a.names(m.Refused) {
+			if !slices.Contains(refused, p) {
+				refused = append(refused, p)
+			}
+		}
 		due = earlier(due, m.NotBefore)
 	}
 	switch {
+	case len(refused) > 0 && a.lang == calendar.Japanese:
+		return strings.Join(refused, "さん、") + "さんが「送らない」と答えているので、本人が確認するまで送りません"
+	case len(refused) > 0:
+		return strings.Join(refused, ", ") + " said no to it: it is not sent before they confirm it after all"
 	case waits[ledger.Confirmation]:
 		return a.say("確認がそろうまで送りません", "it is not sent before it is confirmed")
 	case waits[ledger.Person]:

@@ -101,11 +101,11 @@ func (m matter) facts() []string {
 // digest is one hash over the facts.
 func (m matter) digest() string { return hash([]byte(strings.Join(m.facts(), "\x00"))) }
 
-// lasting are the reasons that do not pass by themselves within moments.
+// lasting are the reasons that somebody has to do something about.
 func lasting(rs []ledger.Reason) []ledger.Reason {
 	var out []ledger.Reason
 	for _, r := range rs {
-		if r.Code != codeGrowing {
+		if !NeedsNobody(r) {
 			out = append(out, r)
 		}
 	}
@@ -461,6 +461,18 @@ func (m matter) whose(c *config.Config) []*config.Person {
 	return out
 }
 
+// refused are the people who were asked and said no: nobody else can let it go.
+func (m matter) refused() (out []string) {
+	for _, x := range m.messages {
+		for _, p := range x.Refused {
+			if !slices.Contains(out, p) {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
 // reached are the addressees of a message that failed whom it reached all the same, or may yet reach: a server refuses
 // one of several. Without them a person would bring it to all, and those have it twice. Blind copies are nobody to bring
 // it to.
@@ -653,6 +665,10 @@ func (m matter) todo(l calendar.Language) []string {
 	case whatGone:
 		return one("予定表（jobs.toml）に戻すか、取りやめるかを決めてください", "put it back into jobs.toml, or call it off")
 	case whatPerson:
+		if who := m.refused(); len(who) > 0 {
+			name := names(people(m.config, who), colleague, l)
+			return one("内容を直すと、もう一度確認をお願いします。このまま送るときは、"+name+"に確認をお願いしてください", "mend it, and it is asked about anew; to send it as it is, ask "+name+" to confirm it after all")
+		}
 		return one("送ってよくなったら、止めたのを外してください", "release it when it may go")
 	case whatRestored:
 		return one("もう送っていないかを、控えのメール（bcc）やメールサーバーの記録で確かめてください", "see in the blind copies or the mail server's log whether it was sent already")

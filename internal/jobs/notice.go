@@ -453,6 +453,13 @@ func (m matter) commands(c *config.Config, p *config.Person) commands {
 			{t("まだなので送る", "It was not sent: send it"), "bod release " + id + " \"" + why + "\"" + by},
 			{t("もう済んでいた", "It was sent already"), "bod by-hand " + id + " \"" + why + "\"" + by}}
 	case whatCheck, whatLate, whatPerson:
+		if who := m.refused(); m.what == whatPerson && len(who) > 0 {
+			for _, x := range people(c, who) {
+				cs = append(cs, row{t("このまま送る（"+colleague(x, l)+"が確認する）", "Send it as it is ("+colleague(x, l)+" confirms it)"), "bod confirm " + id + " --set " + shownSet(m.messages) + " --by " + x.ID})
+			}
+			cs = append(cs, row{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by})
+			break
+		}
 		cs = commands{
 			{t("このまま送る", "Send it as it is"), "bod release " + id + " \"" + why + "\"" + by},
 			{t("取りやめる", "Call it off"), "bod reject " + id + " \"" + why + "\"" + by}}

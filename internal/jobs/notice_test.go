@@ -167,6 +167,32 @@ func TestConfirmRequestComparesWithLastTime(t *testing.T) {
 	golden(t, "notice-confirm-changed-ja", got)
 }
 
+// TestConfirmIsNotAskedAgainWhenItBecomesLate: the letter that became late while it waited for a yes is the owner's to
+// decide; who was asked has nothing new to see. Who is asked only now hears that a yes alone does not send it.
+func TestConfirmIsNotAskedAgainWhenItBecomesLate(t *testing.T) {
+	both(t, func(t *testing.T, l calendar.Language, toml string, files map[string]string) {
+		for _, before := range []bool{true, false} {
+			d := newDesk(t, toml, files, tokyo(2026, 11, 24, 8, 0))
+			r := d.run("hosting-acme", "2026-11", tokyo(2026, 11, 24, 10, 0))
+			if before {
+				if n := d.notices(tokyo(2026, 11, 24, 10, 1)); len(n) != 1 {
+					t.Fatalf("got %d requests", len(n))
+				}
+			}
+			d.now = tokyo(2026, 11, 28, 10, 0)
+			d.update(func(tx *ledger.Tx) error { return tx.Hold(d.messages(r.ID)[0].ID, ledger.Late, "") })
+			got := strings.Join(d.notices(tokyo(2026, 11, 28, 10, 1)), "\n=====\n")
+			asked := calendar.Text{JA: "確認のお願い", EN: "[please confirm]"}.In(l)
+			if strings.Contains(got, asked) == before {
+				t.Errorf("asked before: %v; now got\n%s", before, got)
+			}
+			if alone := (calendar.Text{JA: "佐藤さんがいまから送ると決めたあと", EN: "Sato has decided to send it still"}).In(l); !before && !strings.Contains(got, alone) {
+				t.Errorf("the request doesn't say %q:\n%s", alone, got)
+			}
+		}
+	})
+}
+
 func TestConfirmIsAskedAgainWhenSomethingChanges(t *testing.T) {
 	d := newDesk(t, realMail+monthJobs, monthFiles(), tokyo(2026, 11, 24, 8, 0))
 	r := d.run("hosting-acme", "2026-11", tokyo(2026, 11, 24, 10, 0))
@@ -213,6 +239,39 @@ func TestNoNoticeForWhatPassesByItselfOrIsBodsOwn(t *testing.T) {
 	d.deliver(d.now.Add(time.Minute), mailer.Failed, "550 no")
 	if n := d.notices(d.now.Add(time.Hour)); len(n) != 0 {
 		t.Errorf("a notice about a notice:\n%s", n)
+	}
+}
+
+// TestANoIsAnsweredByThoseWhoSaidIt: the owner hears who said no and what lets it go, which is no release.
+func TestANoIsAnsweredByThoseWhoSaidIt(t *testing.T) {
+	both(t, func(t *testing.T, l calendar.Language, toml string, files map[string]string) {
+		d := newDesk(t, toml, files, tokyo(2026, 11, 24, 8, 0))
+		r := d.run("hosting-acme", "2026-11", tokyo(2026, 11, 24, 10, 0))
+		m := d.messages(r.ID)[0]
+		d.now = tokyo(2026, 11, 24, 11, 0)
+		d.update(func(tx *ledger.Tx) error {
+			return tx.Decide(ledger.Decision{Message: m.ID, Person: "tanaka", Why: "500", By: ledger.Who{Name: "tanaka"}, At: d.now}, m.Hash)
+		})
+		got := d.notices(tokyo(2026, 11, 24, 11, 1))
+		if len(got) != 1 || !strings.Contains(got[0], "sato@") {
+			t.Fatalf("got %d notices:\n%s", len(got), strings.Join(got, "\n=====\n"))
+		}
+		for _, want := range []string{"bod confirm " + m.Number + " --set " + SetDigest(d.messages(r.ID))[:8] + " --by tanaka", "bod reject " + m.Number,
+			calendar.Text{JA: "田中部長に確認をお願いしてください", EN: "ask Tanaka to confirm it"}.In(l)} {
+			if !strings.Contains(bare(got[0]), bare(want)) {
+				t.Errorf("the notice lacks %q:\n%s", want, got[0])
+			}
+		}
+		if strings.Contains(got[0], "bod release") {
+			t.Errorf("a release lifts no no:\n%s", got[0])
+		}
+	})
+}
+
+// TestNoNoticeForWhoBeganIt: that a person asked for a run is nothing that it waits for.
+func TestNoNoticeForWhoBeganIt(t *testing.T) {
+	if n := lasting([]ledger.Reason{{Code: codeReleased, Text: "佐藤さん：bod do"}, {Code: codeGrowing}, {Code: codeAttachment}}); len(n) != 1 || n[0].Code != codeAttachment {
+		t.Errorf("somebody has to do something about %v", n)
 	}
 }
 
@@ -348,7 +407,7 @@ func TestFailedForSomeTellsWhoHasIt(t *testing.T) {
 	told := func(m matter, l calendar.Language) string {
 		c.Language = l
 		at := func(t time.Time) string { return t.String() }
-		return strings.Join(append(m.seen(l), m.subject(m.title, l), m.opening(l, at), m.details(c, at, m.run.Due).text(l), m.state(l), m.word(l), strings.Join(m.todo(l), "")), "\n")
+		return strings.Join(append(m.seen(l), m.subject(m.title, l), m.opening(l, at, m.run.Due), m.details(c, at, m.run.Due).text(l), m.state(l), m.word(l), strings.Join(m.todo(l), "")), "\n")
 	}
 	for _, tt := range []struct {
 		m        matter

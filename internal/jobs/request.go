@@ -98,9 +98,19 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	}
 	contents(words, shown)
 	words.say(t("確認できたら、次のとおりお願いします。", "If all is right, please confirm with this line."))
-	if ahead {
+	late := slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
+		return slices.ContainsFunc(x.Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Late })
+	})
+	switch {
+	case late:
+		owners := names(m.owners, withSan, l)
+		words.say(t("（予定の時刻を過ぎて止めています。送られるのは、確認がそろい、\n"+owners+"がいまから送ると決めたあとです）",
+			"It is on hold, for its time has passed: it goes out once it is\nconfirmed and "+owners+" has decided to send it still."))
+	case ahead && m.messages[0].ConfirmCount > 1:
+		words.say(t("（この1行で確認したことになり、確認がそろえば、送る予定の時刻に\n送られます）", "It goes out at its time, once everyone needed has confirmed."))
+	case ahead:
 		words.say(t("（この1行で確認したことになり、送る予定の時刻に送られます）", "It goes out at its time then."))
-	} else {
+	default:
 		words.say(t("（予定の時刻を過ぎていますので、確認がそろうと送られます）", "Its time has passed, so it goes out as soon as it is confirmed."))
 	}
 	words.add(commands{{"", "bod confirm " + m.run.Number + " --set " + shownSet(m.messages) + " --by " + p.ID}})

@@ -207,3 +207,10 @@ func people(c *config.Config, ids []string) []*config.Person {
 	}
 	return out
 }
+
+// codeReleased is the reason that the daemon writes where a person began a run or let it go: it says who, and nothing is
+// missing for it.
+const codeReleased = "released"
+
+// NeedsNobody reports whether a reason asks nothing of anybody: it passes by itself within moments, or says who began it.
+func NeedsNobody(r ledger.Reason) bool { return r.Code == codeGrowing || r.Code == codeReleased }

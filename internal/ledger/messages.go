@@ -175,6 +175,7 @@ func (m *loaded) reasons(said []Decision, set []Hold, now time.Time) {
 		case d.Yes:
 			m.Confirmed = append(m.Confirmed, p)
 		default:
+			m.Refused = append(m.Refused, p)
 			refused = append(refused, Hold{Reason: Person, Text: d.Why, Since: d.At, By: d.By})
 		}
 		delete(last, p) // a person who is named twice counts once

@@ -114,6 +114,7 @@ type Message struct {
 	Deliveries  []Delivery
 	Holds       []Hold   // all reasons why it is not queued, those that follow from time and confirmations too; empty unless held
 	Confirmed   []string // people whose yes counts
+	Refused     []string // people whose no counts: it is held until they say yes
 }
 
 // Delivery is one message to one envelope recipient.
