@@ -388,16 +388,24 @@ func (b *desk) printComings(c *config.Config, picked []*config.Job, all []coming
 	}
 	// A job that does not happen in the span is not forgotten: its next day is told.
 	rows = nil
+	var later []coming
+	var never []*config.Job
 	for _, j := range picked {
 		if count[j] > 0 {
 			continue
 		}
-		o, ok := j.When.Next(end)
-		if !ok {
-			rows = append(rows, []string{b.in("もうありません", "never again"), j.Name, j.Title})
-			continue
+		if o, ok := j.When.Next(end); ok {
+			later = append(later, coming{job: j, o: o})
+		} else {
+			never = append(never, j)
 		}
-		rows = append(rows, []string{b.moment(o.Due), j.Name, j.Title})
+	}
+	slices.SortStableFunc(later, func(x, y coming) int { return x.at().Compare(y.at()) })
+	for _, x := range later {
+		rows = append(rows, []string{b.moment(x.o.Due), x.job.Name, x.job.Title})
+	}
+	for _, j := range never {
+		rows = append(rows, []string{b.in("もうありません", "never again"), j.Name, j.Title})
 	}
 	if len(rows) > 0 {
 		b.section("そのあとの予定", "Later")

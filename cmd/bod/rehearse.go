@@ -384,6 +384,19 @@ func (b *desk) about(v *ledger.View, m ledger.Message) (what string, run ledger.
 		if errors.Is(err, ledger.ErrNotFound) {
 			return momentTell, ledger.Run{}, nil
 		}
+		if err == nil && what == momentConfirm {
+			// A deputy hears of what nobody confirms, but isn't asked: their yes would not count.
+			asked := false
+			for x, err := range v.Messages(ledger.MessageQuery{Run: run.ID}) {
+				if err != nil {
+					return what, run, err
+				}
+				asked = asked || slices.Contains(x.ConfirmBy, m.Part)
+			}
+			if !asked {
+				what = momentTell
+			}
+		}
 		return what, run, err
 	default:
 		what = momentSend
@@ -511,7 +524,11 @@ func (b *desk) details(p *played, m *moment) []string {
 	list := func(names []string) string { return strings.Join(names, b.in("、", ", ")) }
 	switch m.what {
 	case momentConfirm:
-		out = append(out, fmt.Sprintf(b.in("%sへ：%s に送る前の確認のお願い", "%s: please confirm before it goes at %s"), list(m.to), p.moment(m.due, b.lang)))
+		ask := b.in("%sへ：%s に送る前の確認のお願い", "%s: please confirm before it goes at %s")
+		if m.due.Before(m.at) {
+			ask = b.in("%sへ：送る前の確認のお願い（%s に送る予定でした）", "%s: please confirm before it goes (it was to go at %s)")
+		}
+		out = append(out, fmt.Sprintf(ask, list(m.to), p.moment(m.due, b.lang)))
 	case momentWait:
 		out = append(out, m.lines...)
 		out = append(out, fmt.Sprintf(b.in("%sへお知らせ（%s に送る分）", "%s is told (to be sent at %s)"), list(m.to), p.moment(m.due, b.lang)))

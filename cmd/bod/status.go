@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -24,7 +23,8 @@ type need struct {
 	Who   string `json:"who,omitempty"` // who has to do it
 	Due   string `json:"due,omitempty"`
 	Why   string `json:"why,omitempty"`
-	Next  string `json:"next,omitempty"` // the one command
+	Next  string `json:"next,omitempty"` // the command that goes on, or what to do in words
+	Or    string `json:"or,omitempty"`   // the other command, where there are two ends
 	Since string `json:"since,omitempty"`
 	due   time.Time
 }
@@ -153,6 +153,9 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 		if err != nil {
 			return err
 		}
+		if r.State == ledger.RunWaiting && len(r.Reasons) > 0 && !slices.ContainsFunc(r.Reasons, func(x ledger.Reason) bool { return !jobs.NeedsNobody(x) }) {
+			continue
+		}
 		s.Needs = append(s.Needs, b.runNeeds(c, v, r))
 	}
 	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunMissed}, ChangedFrom: b.daysAgo(3)}) {
@@ -170,11 +173,12 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 
 // needs tells what a person has to do about a message that is not at its end.
 func (b *desk) needs(c *config.Config, v *ledger.View, m ledger.Message) (need, bool, error) {
-	n := need{ID: m.Number, What: m.Subject, State: jobs.MessageWords(m, b.lang), For: m.Addressee, Who: b.owners(c, v, m.Job),
+	who := b.owners(c, v, m.Job)
+	n := need{ID: m.Number, What: m.Subject, State: jobs.MessageWords(m, b.lang), For: m.Addressee, Who: b.people(c, who),
 		Due: b.stamp(m.NotBefore), Since: b.stamp(m.Sealed), due: m.NotBefore}
 	switch m.State {
 	case ledger.StateUnknown:
-		n.Next = fmt.Sprintf("bod settle %s sent|not-sent WHY", m.Number)
+		n.Next, n.Or = b.typed("settle "+m.Number+" sent", who), b.typed("resend "+m.Number, who)
 		if m.Class == ledger.ClassSummary {
 			n.Why = b.in("「本日のまとめ」が届いたか分かりません。送り直しはしません", "nobody knows whether this summary arrived; it is not sent again")
 		}
@@ -184,21 +188,24 @@ func (b *desk) needs(c *config.Config, v *ledger.View, m ledger.Message) (need, 
 		if err != nil || newest.ID != m.ID {
 			return need{}, false, err
 		}
-		n.Next = fmt.Sprintf("bod retry %s WHY", m.Number)
+		n.Next, n.Or = b.typed("retry "+m.Number, who), b.typed("by-hand "+m.Number, who)
 	case ledger.StateHeld:
 		h, ok := gravest(m.Holds)
 		if !ok {
 			return need{}, false, nil
 		}
 		n.Why = nonEmptyOr(h.Text, b.holdWords(h.Reason))
-		n.Next = fmt.Sprintf("bod release %s WHY", m.Number)
-		if h.Reason == ledger.Confirmation {
+		n.Next, n.Or = b.typed("release "+m.Number, who), b.typed("reject "+m.Number, who)
+		switch {
+		case h.Reason == ledger.Person && len(m.Refused) > 0: // nobody lifts a no for those who said it
+			n.Next = "bod confirm " + m.Number + byOne(m.Refused)
+		case h.Reason == ledger.Confirmation:
 			r, err := v.Run(m.Run)
 			if err != nil {
 				return need{}, false, err
 			}
-			n.Next = "bod confirm " + r.Number
-			n.Who = b.people(c, slices.DeleteFunc(slices.Clone(m.ConfirmBy), func(p string) bool { return slices.Contains(m.Confirmed, p) }))
+			who := slices.DeleteFunc(slices.Clone(m.ConfirmBy), func(p string) bool { return slices.Contains(m.Confirmed, p) })
+			n.Who, n.Next, n.Or = b.people(c, who), "bod confirm "+r.Number+byOne(who), ""
 		}
 		return n, true, nil
 	default:
@@ -224,20 +231,33 @@ func gravest(hs []ledger.Hold) (ledger.Hold, bool) {
 	return ledger.Hold{}, false
 }
 
-// owners are the people who answer for a job, by the rules of now; a notice has none.
-func (b *desk) owners(c *config.Config, v *ledger.View, identity string) string {
-	if c == nil || identity == "" {
+// typed is a command as it is typed, with the place of its reason and, where it is one person's, who says it.
+func (b *desk) typed(command string, who []string) string {
+	return "bod " + command + b.in(` "理由"`, ` "why"`) + byOne(who)
+}
+
+// byOne is --by where there is no doubt who.
+func byOne(who []string) string {
+	if len(who) != 1 {
 		return ""
+	}
+	return " --by " + who[0]
+}
+
+// owners are the people who answer for a job, by the rules of now; a notice has none.
+func (b *desk) owners(c *config.Config, v *ledger.View, identity string) []string {
+	if c == nil || identity == "" {
+		return nil
 	}
 	j := c.Job(current(v, identity))
 	if j == nil {
-		return ""
+		return nil
 	}
 	var ids []string
 	for _, p := range j.Owners(c) {
 		ids = append(ids, p.ID)
 	}
-	return b.people(c, ids)
+	return ids
 }
 
 // people says people's names as an office does.
@@ -254,7 +274,8 @@ func (b *desk) people(c *config.Config, ids []string) string {
 }
 
 func (b *desk) runNeeds(c *config.Config, v *ledger.View, r ledger.Run) need {
-	n := need{ID: r.Number, What: current(v, r.Job) + "/" + r.Period, State: jobs.RunWords(r, b.lang), Who: b.owners(c, v, r.Job), Due: b.stamp(r.Due), Since: b.stamp(r.Changed), due: r.Due}
+	who := b.owners(c, v, r.Job)
+	n := need{ID: r.Number, What: current(v, r.Job) + "/" + r.Period, State: jobs.RunWords(r, b.lang), Who: b.people(c, who), Due: b.stamp(r.Due), Since: b.stamp(r.Changed), due: r.Due}
 	if len(r.Reasons) > 0 {
 		// Why a person began it stands first; what is missing is what somebody has to do something about.
 		why := r.Reasons[max(0, slices.IndexFunc(r.Reasons, func(x ledger.Reason) bool { return x.Next != "" }))]
@@ -263,9 +284,19 @@ func (b *desk) runNeeds(c *config.Config, v *ledger.View, r ledger.Run) need {
 	if n.Next == "" {
 		switch r.State {
 		case ledger.RunFailed:
-			n.Next = fmt.Sprintf("bod retry %s WHY", r.Number)
+			n.Next = b.typed("retry "+r.Number, who)
 		case ledger.RunMissed:
-			n.Next = fmt.Sprintf("bod do %s --period %s", current(v, r.Job), r.Period)
+			n.Next = "bod do " + current(v, r.Job) + " --period " + r.Period + byOne(who)
+		}
+	}
+	if r.State == ledger.RunWaiting {
+		n.Or = b.typed("skip "+current(v, r.Job)+" --period "+r.Period, who)
+	}
+	if c != nil {
+		// The name that the office gave it says more than its key, which the commands beside it have.
+		var m moment
+		if b.name(c, v, &m, r); c.Job(m.job) != nil {
+			n.What = m.title
 		}
 	}
 	return n
@@ -295,9 +326,30 @@ func (b *desk) upcoming(s *standing, c *config.Config, v *ledger.View) error {
 		}
 		s.Next = append(s.Next, u)
 	}
-	slices.SortStableFunc(s.Next, func(x, y upcoming) int { return cmp.Or(x.at.Compare(y.at), cmp.Compare(x.Job, y.Job)) })
+	// What is due together stands as in the file, for that is the order of c.Jobs.
+	slices.SortStableFunc(s.Next, func(x, y upcoming) int { return x.at.Compare(y.at) })
 	s.Next = s.Next[:min(shown, len(s.Next))]
 	return nil
+}
+
+// purpose says what a command is for, before it; words say so themselves.
+func (b *desk) purpose(next string) string {
+	verb, ok := strings.CutPrefix(next, "bod ")
+	if !ok {
+		return ""
+	}
+	verb, _, _ = strings.Cut(verb, " ")
+	for _, w := range [][3]string{
+		{"confirm", "確認する", "confirm it"}, {"release", "このまま送る", "send it as it is"}, {"reject", "取りやめる", "call it off"},
+		{"settle", "届いていた", "it arrived"}, {"resend", "届いていない（送り直す）", "it did not (send it again)"},
+		{"retry", "もう一度試す", "try it again"}, {"by-hand", "別の方法で済んだ", "it was brought another way"},
+		{"do", "いまから行う", "do it now"}, {"skip", "今回は見送る", "leave it out this time"},
+	} {
+		if w[0] == verb {
+			return b.in(w[1]+"：", w[2]+": ")
+		}
+	}
+	return ""
 }
 
 func (b *desk) printStatus(s standing) {
@@ -313,8 +365,8 @@ func (b *desk) printStatus(s standing) {
 					b.say("     %s\n", line)
 				}
 			}
-			if n.Next != "" {
-				b.say("     → %s\n", n.Next)
+			for _, next := range nonEmpty([]string{n.Next, n.Or}) {
+				b.say("     → %s%s\n", b.purpose(next), next)
 			}
 		}
 	}
