@@ -272,6 +272,13 @@ func (b *desk) ledgerFault(dir string, err error) error {
 		return b.fail(err, calendar.Text{JA: "記録（" + dir + "）を読み書きできませんでした", EN: "couldn't use the ledger in " + dir},
 			calendar.Text{JA: "フォルダの場所と、読み書きの権限を確かめてください", EN: "check the folder and who may read and write it"})
 	}
+	if owner, is := anothers(dir); is && errors.Is(err, ledger.ErrRights) {
+		next := b.in("その利用者で実行してください（sudo -u "+owner+" bod …）", "run bod as that user (sudo -u "+owner+" bod …)")
+		if b.state == "" && b.admin == "" && config.AdminFile(b.adminNamed()) != "" {
+			next += b.in("。自分のフォルダーで試すときは --admin none を付けてください", "; to try it in a folder of your own say --admin none")
+		}
+		return &fault{code: exitFailed, what: fmt.Sprintf(b.in("この記録（%s）は、利用者 %s のものです", "the ledger in %s is the user %s's"), dir, owner), next: next}
+	}
 	f := &fault{code: exitFailed, what: sentence(what) + b.in("（", " (") + dir + b.in("）", ")"), next: sentence(next)}
 	for _, lasting := range []error{ledger.ErrMissing, ledger.ErrTrial, ledger.ErrSchema, ledger.ErrDamaged} {
 		if errors.Is(err, lasting) {

@@ -231,7 +231,9 @@ func (d *doctor) folders(ctx context.Context) {
 	if d.c.Mail.Server != "" {
 		return
 	}
-	if err := writable(d.c.Mail.Outbox); err != nil {
+	if owner, is := anothers(d.dir); is {
+		d.skip("メールを書き出すフォルダー %s に書けるかは、利用者 %s で調べてください", "whether mail can be written into %s is to be looked at as the user %s", d.c.Mail.Outbox, owner)
+	} else if err := writable(d.c.Mail.Outbox); err != nil {
 		d.add(stateWrong, d.with("メールを書き出すフォルダー %s に書けません：%v", "couldn't write mail into %s: %v", d.c.Mail.Outbox, err),
 			d.in("bod の利用者が書けるようにしてください", "let the user that runs bod write there"))
 	} else {
@@ -261,6 +263,10 @@ func (d *doctor) records(ctx context.Context) {
 		d.ok("bod は動いています（プロセス %d）", "bod is running (process %d)", pid)
 	default:
 		d.add(stateNote, d.in("bod は動いていません", "no bod is running"), d.in("始めるには bod run、サービスなら systemctl start bod", "bod run starts it, systemctl start bod where it is a service"))
+	}
+	if owner, is := anothers(d.dir); is {
+		d.add(stateNote, d.with("この記録（%s）は、利用者 %s のものです", "the ledger in %s is the user %s's", d.dir, owner), d.with("記録、権限、パスワードなども調べるには sudo -u %s bod doctor", "to look at it, at rights and credentials as well: sudo -u %s bod doctor", owner))
+		return
 	}
 	l, err := ledger.OpenReader(ctx, d.dir)
 	if errors.Is(err, ledger.ErrNone) {
@@ -331,7 +337,10 @@ func (d *doctor) ledger(ctx context.Context, l *ledger.Ledger) error {
 
 // lastSummary sees that the summary that was due last has left: its absence is the alarm.
 func (d *doctor) lastSummary(v *ledger.View) error {
-	if d.c == nil || d.c.Job("summary") == nil || d.c.Job("summary").Disabled {
+	if d.c == nil {
+		return nil // told of the configuration
+	}
+	if d.c.Job("summary") == nil || d.c.Job("summary").Disabled {
 		d.add(stateNote, d.in("本日のまとめ（[summary]）は送っていません", "no summary is sent"), d.in("[summary] を書くと、bod が動いていることが毎日わかります", "with [summary] the office hears of bod every day"))
 		return nil
 	}

@@ -23,6 +23,9 @@ func (d *doctor) rights(context.Context) {
 		files = d.c.Files
 	} else {
 		files = []string{d.file}
+		if admin := config.AdminFile(d.adminNamed()); admin != "" {
+			files = append(files, admin)
+		}
 	}
 	for _, name := range files {
 		for _, at := range []string{name, filepath.Dir(name)} {
@@ -47,8 +50,7 @@ func (d *doctor) rights(context.Context) {
 	d.private(d.dir, folder, 0o077, stateWrong, "chmod 700 ")
 	entries, err := os.ReadDir(d.dir)
 	if err != nil {
-		d.add(stateNote, d.with("記録のフォルダー %s を見る権限がありません", "couldn't look at the ledger's folder %s", d.dir), d.in("サービスと同じ利用者で調べてください（sudo -u bod bod doctor）", "look as the service's user (sudo -u bod bod doctor)"))
-		return
+		return // told of the ledger
 	}
 	for _, e := range entries {
 		info, err := e.Info()
@@ -79,6 +81,16 @@ func ownerOf(info fs.FileInfo) string {
 		return config.UserName(st.Uid)
 	}
 	return "?"
+}
+
+// anothers tells whose a folder is that is not this user's.
+func anothers(dir string) (owner string, is bool) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", false
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ownerOf(info), ok && int(st.Uid) != os.Geteuid()
 }
 
 // writable asks the system whether this user may write into a folder, or make it where it is missing.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/ecdsa"
@@ -26,8 +27,13 @@ import (
 	"github.com/emersion/go-smtp"
 )
 
-// mailHost is a real mail server on loopback, whose certificate its own authority signed.
+// mailHost is a real mail server on loopback, whose certificate its own authority signed. It wants no message.
 func mailHost(t *testing.T, expires time.Time) (addr string, ca []byte) {
+	t.Helper()
+	return mailHostFor(t, expires, &visitor{t: t})
+}
+
+func mailHostFor(t *testing.T, expires time.Time, v *visitor) (addr string, ca []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,7 +50,7 @@ func mailHost(t *testing.T, expires time.Time) (addr string, ca []byte) {
 		return der
 	}
 	ca = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: sign(authority)})
-	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return &visitor{t}, nil }))
+	server := smtp.NewServer(smtp.BackendFunc(func(*smtp.Conn) (smtp.Session, error) { return v, nil }))
 	server.Domain, server.ErrorLog = "mail.test", log.New(io.Discard, "", 0)
 	server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{sign(ours)}, PrivateKey: key}}}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,8 +63,13 @@ func mailHost(t *testing.T, expires time.Time) (addr string, ca []byte) {
 	return listener.Addr().String(), ca
 }
 
-// visitor may log in as keiri with one password, and must not say any message.
-type visitor struct{ t *testing.T }
+// visitor may log in as keiri with one password, and must not say any message unless somebody waits for it.
+type visitor struct {
+	t     *testing.T
+	taken chan string // "FROM TO" and the bytes
+	from  string
+	to    []string
+}
 
 func (*visitor) AuthMechanisms() []string { return []string{"PLAIN"} }
 func (*visitor) Auth(string) (sasl.Server, error) {
@@ -69,14 +80,22 @@ func (*visitor) Auth(string) (sasl.Server, error) {
 		return nil
 	}), nil
 }
-func (*visitor) Reset()        {}
+func (v *visitor) Reset()      { v.from, v.to = "", nil }
 func (*visitor) Logout() error { return nil }
-func (v *visitor) Mail(string, *smtp.MailOptions) error {
-	v.t.Error("a message was said")
-	return smtp.ErrAuthRequired
+func (v *visitor) Mail(from string, _ *smtp.MailOptions) error {
+	if v.taken == nil {
+		v.t.Error("a message was said")
+		return smtp.ErrAuthRequired
+	}
+	v.from = from
+	return nil
 }
-func (*visitor) Rcpt(string, *smtp.RcptOptions) error { return nil }
-func (*visitor) Data(io.Reader) error                 { return nil }
+func (v *visitor) Rcpt(to string, _ *smtp.RcptOptions) error { v.to = append(v.to, to); return nil }
+func (v *visitor) Data(r io.Reader) error {
+	b, err := io.ReadAll(r)
+	v.taken <- v.from + " " + strings.Join(v.to, ",") + "\n" + string(b)
+	return err
+}
 
 // examined runs bod doctor with an answer for every question to DNS.
 func examined(t *testing.T, rules string, files map[string]string, txt func(string) ([]string, error), args ...string) (string, error) {
@@ -227,6 +246,70 @@ func TestDoctorOfSecrets(t *testing.T) {
 		if !strings.Contains(out, says) {
 			t.Errorf("%d days: without %q:\n%s", in, says, out)
 		}
+	}
+}
+
+// TestDoctorSendsAMessage asks a running bod for the message to oneself, which a real mail server takes.
+func TestDoctorSendsAMessage(t *testing.T) {
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	v := &visitor{t: t, taken: make(chan string, 1)}
+	addr, ca := mailHostFor(t, time.Now().AddDate(0, 6, 0), v)
+	dir := t.TempDir()
+	for name, text := range map[string]string{"jobs.toml": strings.Replace(doctored, "ADDR", addr, 1), "letter.txt": "Subject: x\n\ny\n", "ca.pem": string(ca), "password": "sesame-1234"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file := []string{"-f", filepath.Join(dir, "jobs.toml"), "--admin", "none"}
+	var none bytes.Buffer
+	if err := run(t.Context(), append([]string{"doctor", "--mail", "sato", "--by", "sato"}, file...), nil, &none, &none); err == nil || !strings.Contains(err.Error(), "no bod is running") {
+		t.Errorf("without a bod: %v", err)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	log, ready := io.Pipe()
+	go func() {
+		ended <- run(ctx, append([]string{"run"}, file...), nil, io.Discard, ready)
+		ready.Close()
+	}()
+	lines := bufio.NewScanner(log)
+	for lines.Scan() && !strings.Contains(lines.Text(), "msg=ready") {
+	}
+	go func() { _, _ = io.Copy(io.Discard, log) }()
+	var out, errs bytes.Buffer
+	if err := run(t.Context(), append([]string{"doctor", "--mail", "sato", "--by", "sato"}, file...), nil, &out, &errs); err != nil {
+		t.Errorf("%v\n%s", err, errs.String())
+	}
+	if !strings.Contains(out.String(), "sent to sato@aozora.co.jp and taken by the server") {
+		t.Errorf("it says %q", out.String())
+	}
+	if m := <-v.taken; !strings.HasPrefix(m, "keiri@aozora.co.jp sato@aozora.co.jp\n") || !strings.Contains(m, "Subject: [bod] does this arrive?") || !strings.Contains(m, "Sato asked for it on ") {
+		t.Errorf("the server took\n%s", m)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDoctorOfAnotherUser: what only the service's user can see is no fault of the installation.
+func TestDoctorOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a folder to somebody else")
+	}
+	dir := filepath.Join(t.TempDir(), "state")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, 4711, 4711); err != nil {
+		t.Fatal(err)
+	}
+	addr, ca := mailHost(t, time.Now().AddDate(0, 6, 0))
+	out, err := examined(t, strings.Replace(doctored, "ADDR", addr, 1), map[string]string{"ca.pem": string(ca), "password": "sesame-1234"},
+		func(string) ([]string, error) { return nil, errors.New("away") }, "--state", dir)
+	if err != nil || !strings.Contains(out, "note    the ledger in "+dir+" is the user 4711's") || !strings.Contains(out, "sudo -u 4711 bod doctor") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
