@@ -256,6 +256,26 @@ func TestService(t *testing.T) {
 		}
 	})
 
+	chapter("the doctor finds nothing wrong", func(t *testing.T) {
+		out := m.bod(t, "doctor") // ends with 1 where something is WRONG
+		for _, line := range []string{
+			"ok      bod.service is active (running)", "ok      exposure: 1.1 OK\n", "ok      systemd's credential smtp-password can be read",
+			"ok      the login as keiri is taken", "ok      /etc/bod/admin.toml (root, 0644)", "ok      /var/lib/bod (bod, 0700)", ": a real ledger, ", "ok      bod is running (process " + m.show(t, "MainPID") + ")",
+		} {
+			if !strings.Contains(out, line) {
+				t.Errorf("without %q:\n%s", line, out)
+			}
+		}
+		if strings.Contains(out, "sesame") {
+			t.Errorf("the password is shown:\n%s", out)
+		}
+		// Whoever is not the service's user is told to be it, and of nothing that would only be wrong for them.
+		out = m.run(t, "bod", "-f", "/srv/bod/jobs.toml", "doctor")
+		if !strings.Contains(out, "note    the ledger in /var/lib/bod is the user bod's") {
+			t.Errorf("as root:\n%s", out)
+		}
+	})
+
 	chapter("a missing credential fails loudly, and heals", func(t *testing.T) {
 		m.run(t, "mv", "/etc/bod/smtp-password", "/etc/bod/away")
 		from := m.mark(t)
@@ -346,6 +366,9 @@ func TestService(t *testing.T) {
 		if got := m.show(t, "MainPID"); got == pid || got == "0" {
 			t.Errorf("MainPID=%s after %s", got, pid)
 		}
+		if out := m.bod(t, "doctor"); !strings.Contains(out, "note    bod.service was restarted 1 time(s) by itself") {
+			t.Errorf("the doctor does not see it:\n%s", out)
+		}
 	})
 
 	chapter("after a panic it comes back", func(t *testing.T) {
@@ -375,6 +398,9 @@ func TestService(t *testing.T) {
 			t.Errorf("status and state are %q; a restart would show auto-restart", got)
 		}
 		m.hear(t, from, alarm, "stays down")
+		if out, err := m.try(t, "runuser", "-u", "bod", "--", "bod", "-f", "/srv/bod/good.toml", "doctor"); err == nil || !strings.Contains(out, "WRONG   bod.service has failed (exit-code)") {
+			t.Errorf("the doctor says %v:\n%s", err, out)
+		}
 		m.hear(t, from, alarm, "couldn't run /etc/bod/on-failure") // the group could have written it
 		if _, err := os.Stat(filepath.Join(m.share, "told")); err == nil {
 			t.Error("a program that others than root can change was run as root")
@@ -436,7 +462,13 @@ func TestService(t *testing.T) {
 		if got := m.states(t)["third"]; got != "sent" {
 			t.Errorf("the message is %s", got)
 		}
+		if out := m.bod(t, "doctor"); !strings.Contains(out, "note    bod.service is not running (inactive)") || !strings.Contains(out, "note    couldn't read smtp-password") {
+			t.Errorf("the doctor of a stopped service says\n%s", out)
+		}
 		m.run(t, "systemctl", "start", "bod")
+		if out := m.bod(t, "doctor"); !strings.Contains(out, "ok      bod.service is active") {
+			t.Errorf("the doctor says\n%s", out)
+		}
 		if n := m.heard(t, from, sink, "sink: took about third"); n != 1 {
 			t.Errorf("it was taken %d times", n)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"time"
 
@@ -107,6 +108,13 @@ Ends with 1 where something is WRONG. A note is no fault; skipped could not be l
 }
 
 func (b *desk) examine(ctx context.Context, selector string) error {
+	if _, err := os.ReadDir(givenCredentials); err == nil && os.Getenv("CREDENTIALS_DIRECTORY") == "" {
+		// What systemd gave to the service while it runs, its user can read; so the login is tried as the service does it.
+		if err := os.Setenv("CREDENTIALS_DIRECTORY", givenCredentials); err != nil {
+			return err
+		}
+		defer os.Unsetenv("CREDENTIALS_DIRECTORY")
+	}
 	d := &doctor{desk: b, selector: selector}
 	d.c, d.problems = b.load(b.file)
 	d.dir = b.ledgerFolder(d.c)

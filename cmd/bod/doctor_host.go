@@ -124,7 +124,10 @@ func (d *doctor) clock(context.Context) {
 	}
 }
 
-const unit = "bod.service"
+const (
+	unit             = "bod.service"
+	givenCredentials = "/run/credentials/" + unit
+)
 
 // service asks systemd how it sees bod.
 func (d *doctor) service(ctx context.Context) {

@@ -34,7 +34,7 @@ func (d *doctor) credentials(context.Context) {
 		state := stateWrong
 		if file == "" && os.Getenv("CREDENTIALS_DIRECTORY") == "" {
 			// Only the service itself has its credentials.
-			state, next = stateNote, d.in("サービスには systemd が渡します（LoadCredential="+what+":…）。ここでは読めないので、ログインは調べません", "the service gets it from systemd (LoadCredential="+what+":…); it can't be read here, so that the login is not tried")
+			state, next = stateNote, d.in("サービスには systemd が渡します（LoadCredential="+what+":…）。サービスが動いているあいだに sudo -u bod bod doctor とすると読めて、ログインも試せます", "the service gets it from systemd (LoadCredential="+what+":…); sudo -u bod bod doctor can read it while the service runs, and then tries the login")
 		}
 		d.add(state, d.with("%s を読めません：%v", "couldn't read %s: %v", what, err), next)
 	} else if file == "" {
