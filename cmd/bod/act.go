@@ -423,7 +423,7 @@ all.`),
 }
 
 func (b *desk) retryCommand() *cobra.Command {
-	var why, clock, restored string
+	var why, clock, restored, until string
 	var session bool
 	cmd := &cobra.Command{
 		Use:   "retry [ID] [WHY]",
@@ -432,23 +432,39 @@ func (b *desk) retryCommand() *cobra.Command {
 もう一度試します。全体が止まっているときは、次のどれかで動かします。
   --session            メールサーバーへの接続を、いま試す
   --clock REASON       時計が戻っていても、このまま進める
-  --restored REASON    控えから戻した記録で進める（未送信は止めたまま）`,
+  --restored REASON    控えから戻した記録で進める（未送信は止めたまま）
+    --sent-until 日時  そのうち、この日時までの予定は済んでいたと記録する`,
 			`Tries a failed message (its number) or a failed run (R..., or JOB/PERIOD) again. Where
 everything is paused:
   --session            try the mail server now, as after mending the password
   --clock REASON       go on although the clock was set back
-  --restored REASON    go on with a restored ledger; what is unsent stays held`),
+  --restored REASON    go on with a restored ledger; what is unsent stays held
+    --sent-until TIME  and record what was due by then as done`),
 		Example: b.in(`  bod retry 2611-0044 "宛先のサーバーが直ったとのこと" --by sato
   bod retry --session --by sato
-  bod retry --clock "時計を合わせました" --by sato`,
+  bod retry --clock "時計を合わせました" --by sato
+  bod retry --restored "昨夜の控え" --sent-until "2026-11-25 12:00" --by sato`,
 			`  bod retry 2611-0044 "their server works again" --by sato
   bod retry --session --by sato
-  bod retry --clock "the clock is right now" --by sato`),
+  bod retry --clock "the clock is right now" --by sato
+  bod retry --restored "last night" --sent-until "2026-11-25 12:00" --by sato`),
 		ValidArgsFunction: b.completeNumbers(true, true),
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		f := cmd.Flags()
 		req := daemon.Request{Session: session, Clock: f.Changed("clock"), Restored: f.Changed("restored")}
+		if until != "" {
+			if !req.Restored {
+				return b.usage(calendar.Text{JA: "--sent-until は --restored と一緒に使います", EN: "--sent-until goes with --restored"}, calendar.Text{})
+			}
+			b.place() // the rules say in which zone
+			at, err := time.ParseInLocation("2006-01-02 15:04", until, b.zone)
+			if err != nil {
+				return b.usage(calendar.Text{JA: fmt.Sprintf("「%s」は日時として読めません", until), EN: fmt.Sprintf("couldn't read %q as a moment", until)},
+					calendar.Text{JA: `"2026-11-25 12:00" のように書いてください`, EN: `write it like "2026-11-25 12:00"`})
+			}
+			req.Until = at
+		}
 		if !req.Session && !req.Clock && !req.Restored {
 			if len(args) == 0 {
 				return b.takes(1, -1)(cmd, args)
@@ -486,6 +502,7 @@ everything is paused:
 	f.BoolVar(&session, "session", false, b.in("メールサーバーへの接続をいま試す", "try the mail server now"))
 	f.StringVar(&clock, "clock", "", b.in("時計が戻っていても進める理由 `REASON`", "go on after the clock was set back, and why `REASON`"))
 	f.StringVar(&restored, "restored", "", b.in("控えから戻した記録で進める理由 `REASON`", "go on with a restored ledger, and why `REASON`"))
+	f.StringVar(&until, "sent-until", "", b.in("--restored のとき、この日時までの予定は済んでいた `TIME`", "with --restored: what was due by then had been sent `TIME`"))
 	cmd.MarkFlagsMutuallyExclusive("session", "clock", "restored")
 	b.whyFlag(cmd, &why)
 	return cmd

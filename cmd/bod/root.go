@@ -107,7 +107,7 @@ Exit status
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),
 		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand(),
 		b.stopCommand(), b.startCommand())
-	add(groupKeep, b.doctorCommand(), b.verifyCommand(), b.backupCommand(), b.schemaCommand(), versionCmd, b.completionCommand())
+	add(groupKeep, b.doctorCommand(), b.verifyCommand(), b.backupCommand(), b.restoreCommand(), b.schemaCommand(), versionCmd, b.completionCommand())
 	return root
 }
 
