@@ -121,3 +121,22 @@ func TestDiskThatCannotBeWritten(t *testing.T) {
 		t.Errorf("bod verify says %v %v", report.Problems, err)
 	}
 }
+
+// TestMissedInPart: one customer's file never comes. At its limit the run is missed, the letter that is complete, and that nobody
+// confirmed, is held as late; the office goes on.
+func TestMissedInPart(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+strings.NewReplacer(`["acme"]`, `["acme", "hibari"]`, `pdf/acme-*`, `pdf/{partner.id}-*`, "休みなら前営業日", "休みでも実施").Replace(monthly)+daily)
+	d.pdf("pdf/acme-11.pdf", "invoice")
+	d.to("11-30 09:00")
+	r := d.run("hosting", "2026-11")
+	if r.State != ledger.RunMissed {
+		t.Errorf("the run is %s", r.State)
+	}
+	if m := d.only("hosting", "2026-11"); reasons(m) != "confirmation,late" {
+		t.Errorf("its letter is held by %q", reasons(m))
+	}
+	d.to("11-30 10:00")
+	if m := d.only("daily", "2026-11-30"); m.State != ledger.StateSent {
+		t.Errorf("the other job's letter is %s", m.State)
+	}
+}

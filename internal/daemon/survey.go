@@ -285,7 +285,16 @@ func (o *Office) act(tx *ledger.Tx, f findings) error {
 			return err
 		}
 	}
+	for _, r := range f.late {
+		if err := o.holdLate(tx, w, r); err != nil {
+			return err
+		}
+	}
 	for _, r := range f.missed {
+		r, err := tx.Run(r.ID) // it may have been held as late just now: a part of it was complete
+		if err != nil {
+			return err
+		}
 		until := o.duties[r.Job].rule.until(r.Due)
 		why := w.tooLate(r.Due, until)
 		if r.State == ledger.RunWaiting {
@@ -302,11 +311,6 @@ func (o *Office) act(tx *ledger.Tx, f findings) error {
 			return err
 		}
 		o.log.Warn("missed, its job is not at work", "job", r.Job, "run", r.Number, "due", r.Due)
-	}
-	for _, r := range f.late {
-		if err := o.holdLate(tx, w, r); err != nil {
-			return err
-		}
 	}
 	for _, m := range f.gone {
 		if err := tx.Hold(m.ID, ledger.Gone, st.jobAway(m.Job).Text); err != nil {
