@@ -111,6 +111,12 @@ func unknownCountry(written, code string) *Problem {
 	codes := Countries()
 	next := "「jp」「jp-bank」「none」か、国のコード（us、gb、de など）を書いてください"
 	nextEN := `write "jp", "jp-bank", "none" or a country's code such as us, gb or de`
+	for _, c := range codes {
+		if name := countryName(c); strings.EqualFold(name.EN, strings.TrimSpace(written)) || name.JA == strings.TrimSpace(written) {
+			return problem("country", Text{"国「" + quote(written) + "」が分かりません", fmt.Sprintf("the country %q is not known", quote(written))},
+				Text{`国は記号で書きます。country = "` + c + `" と書いてください`, `a country is written by its code: country = "` + c + `"`})
+		}
+	}
 	if code != "" {
 		sort.SliceStable(codes, func(i, j int) bool {
 			return distance([]rune(code), []rune(codes[i])) < distance([]rune(code), []rune(codes[j]))

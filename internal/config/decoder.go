@@ -179,10 +179,17 @@ func (s *section) unknownName(it item, name string) {
 			say(`["sato", "tanaka"] のように、宛先を1つずつ書いてください`, `write each addressee, like ["sato", "tanaka"]`))
 		return
 	}
+	next := s.l.called(name, true)
+	switch {
+	case next.JA != "":
+	case strings.ContainsAny(name, ",、，;；"):
+		next = say(`["acme", "minato"] のように、1つずつ " で囲み、半角の , で区切ってください`, `quote each by itself and put a comma between them, like ["acme", "minato"]`)
+	default:
+		next = s.l.did(name, append(s.l.peopleNames[:len(s.l.peopleNames):len(s.l.peopleNames)], s.l.partnerNames...),
+			say("[partner.%s] を書き足すか、メールアドレスを書いてください", "add [partner.%s] or write a mail address", shownKey(name)))
+	}
 	s.problem(it.off,
-		say("%s という宛先は [people] にも [partner] にもありません", "%s is neither in [people] nor in [partner]", clip(name)),
-		s.l.did(name, append(s.l.peopleNames[:len(s.l.peopleNames):len(s.l.peopleNames)], s.l.partnerNames...),
-			say("[partner.%s] を書き足すか、メールアドレスを書いてください", "add [partner.%s] or write a mail address", shownKey(name))))
+		say("%s という宛先は [people] にも [partner] にもありません", "%s is neither in [people] nor in [partner]", clip(name)), next)
 }
 
 // allNames are words that somebody may take for "everybody".

@@ -173,6 +173,32 @@ func (l *loader) did(word string, known []string, otherwise calendar.Text) calen
 	return otherwise
 }
 
+// called is who bears a name, as a hint for those who write it where the key in the file is wanted.
+func (l *loader) called(word string, partners bool) calendar.Text {
+	bare := func(s string) string {
+		s = strings.NewReplacer(" ", "", "　", "").Replace(s)
+		for _, honour := range []string{"様", "さん", "御中", "殿"} {
+			s = strings.TrimSuffix(s, honour)
+		}
+		return strings.ToLower(s)
+	}
+	word = bare(nfc(word))
+	if word == "" {
+		return calendar.Text{}
+	}
+	for _, id := range l.peopleNames {
+		if p := l.c.People[id]; p != nil && (bare(p.Name) == word || bare(p.Name+p.Title) == word) {
+			return say("%s（%s）のことですか", "did you mean %s (%s)?", shownKey(id), clip(p.Name))
+		}
+	}
+	for _, id := range l.partnerNames {
+		if p := l.c.Partners[id]; partners && p != nil && (bare(p.Name) == word || utf8.RuneCountInString(word) > 2 && strings.Contains(bare(p.Name), word)) {
+			return say("%s（%s）のことですか", "did you mean %s (%s)?", shownKey(id), clip(p.Name))
+		}
+	}
+	return calendar.Text{}
+}
+
 func (l *loader) section(t *table, set, name, job string) *section {
 	return &section{l: l, t: t, keys: l.sets[set], name: name, job: job}
 }

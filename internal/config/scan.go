@@ -302,8 +302,8 @@ func (s *scanner) key(inHeader bool) (parts []string, ok bool) {
 			p, good := s.wideQuoted(r, n)
 			if !good {
 				s.slip(off,
-					say("引用符が全角です", "the quotation mark is a full-width one"),
-					say(`半角の " で囲んでください`, `write the half-width " on both sides`))
+					say("引用符が全角です", "the quotation mark is not a straight one"),
+					say(`半角の " で囲んでください`, `write the straight " on both sides`))
 				return parts, false
 			}
 			parts = append(parts, norm.NFC.String(p))
@@ -482,6 +482,12 @@ func (s *scanner) pair(st *statement, depth int) bool {
 		st.key = nil
 		if name != "" && shownKey(name) == name {
 			st.key = []string{name}
+		}
+		if mark := strings.TrimLeft(name, "/;※-"); mark != name {
+			s.slip(st.off,
+				say("%s で始まる行は読めません", "a line that begins with %s can't be read", name[:len(name)-len(mark)]),
+				say("覚え書きなら、行の頭を # にしてください", "begin a remark with # instead"))
+			return false
 		}
 		name = clip(name)
 		s.slip(st.off,

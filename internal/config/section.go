@@ -283,8 +283,19 @@ func (s *section) readAddress(v string, off int) (mailer.Address, bool) {
 	a, err := mailer.ParseAddress(v)
 	if err != nil {
 		next := say(`"名前 <kei@example.jp>" か "kei@example.jp" の形で書いてください`, `write it as "Name <kei@example.com>" or "kei@example.com"`)
-		if strings.ContainsAny(v, "＠．＜＞") {
+		switch {
+		case strings.ContainsAny(v, "＠．＜＞"):
 			next = say(`@ や . や < > は半角で書いてください`, `write @ . < > in half width`)
+		case strings.Count(v, "@") > 1 && strings.ContainsAny(v, ",;、，； 　"):
+			next = say(`アドレスは1つずつ " で囲みます。いくつも書けるところでは、["a@example.jp", "b@example.jp"] のように並べます`, `quote each address by itself; where there may be several, list them like ["a@example.com", "b@example.com"]`)
+		case strings.HasPrefix(strings.ToLower(v), "mailto:"):
+			next = say("先頭の mailto: を消してください", "take mailto: away")
+		case strings.ContainsAny(v, " 　") && !strings.Contains(v, "<"):
+			next = say("途中の空白を消してください", "take the space away")
+			i := strings.LastIndexAny(v, " 　")
+			if _, err := mailer.ParseAddress(strings.TrimLeft(v[i:], " 　")); err == nil {
+				next = say(`アドレスを < > で囲み、"%s <%s>" と書いてください`, `put the address into < >: "%s <%s>"`, clip(strings.TrimRight(v[:i], " 　")), clip(strings.TrimLeft(v[i:], " 　")))
+			}
 		}
 		s.problem(off, say("「%s」はメールアドレスとして読めません", "%q is no mail address", clip(v)), next)
 		return mailer.Address{}, false
@@ -358,8 +369,12 @@ func (s *section) findPerson(it item) *Person {
 		s.problem(it.off, what, say("[people] の名前を書いてください", "write a name of [people]"))
 		return nil
 	}
-	s.problem(it.off, what, l.did(name, l.peopleNames,
-		say(`[people] に %s = "名前 <アドレス>" を書き足してください`, `add %s = "Name <address>" to [people]`, shownKey(name))))
+	next := l.called(name, false)
+	if next.JA == "" {
+		next = l.did(name, l.peopleNames,
+			say(`[people] に %s = "名前 <アドレス>" を書き足してください`, `add %s = "Name <address>" to [people]`, shownKey(name)))
+	}
+	s.problem(it.off, what, next)
 	return nil
 }
 

@@ -26,8 +26,8 @@ func (s *scanner) value(st *statement, depth int, inList bool) bool {
 	case closing(r) != "":
 		v, ok := s.wideQuoted(r, n)
 		s.slip(off,
-			say("引用符が全角です", "the quotation mark is a full-width one"),
-			say(`半角の " で囲んでください`, `write the half-width " on both sides`))
+			say("引用符が全角です", "the quotation mark is not a straight one"),
+			say(`半角の " で囲んでください`, `write the straight " on both sides`))
 		if ok {
 			s.edits = append(s.edits, edit{off, s.pos, quote(v)})
 		}
@@ -126,8 +126,8 @@ func (s *scanner) unclosed(off int, q byte) bool {
 	line := s.rest()
 	if strings.ContainsAny(line, closing('“')[:len(closing('“'))-1]+"」』’") {
 		s.slip(off,
-			say("引用符が全角です", "the quotation mark is a full-width one"),
-			say(`半角の " で囲んでください`, `write the half-width " on both sides`))
+			say("引用符が全角です", "the quotation mark is not a straight one"),
+			say(`半角の " で囲んでください`, `write the straight " on both sides`))
 	} else {
 		s.slip(off,
 			say(`引用符 %c が閉じていません`, `the quotation mark %c is not closed`, q),
