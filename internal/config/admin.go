@@ -51,7 +51,7 @@ func LoadWith(path, admin string, kinds []Kind) (*Config, []Problem) {
 }
 
 // adminTables are the tables of admin.toml; those with a dot stand in the value of a key.
-var adminTables = []string{"mail", "folders", "programs"}
+var adminTables = []string{"mail", "folders", "programs", "heartbeat", "metrics"}
 
 // officeMail are the keys of [mail] that jobs.toml may have beside an administrator's
 // [mail] that does not say them: they are words of the letter and not of the way that it goes.
@@ -105,6 +105,8 @@ func (l *loader) adminTop() {
 	}
 	l.folders(true)
 	l.programs()
+	l.heartbeat()
+	l.metrics()
 }
 
 // adminEntry tells what does not belong at the top of admin.toml.
@@ -295,7 +297,9 @@ func AdminTables() []Table {
 	return append(out,
 		Table{"folders", say("[folders]　名前を付けたフォルダー", "[folders]: folders by name"), false},
 		Table{"folders.NAME", say("[folders] の { } の中", "Inside the { } of [folders]"), false},
-		Table{"programs", say("[programs]　bod が呼ぶプログラム", "[programs]: programs that bod may call"), false})
+		Table{"programs", say("[programs]　bod が呼ぶプログラム", "[programs]: programs that bod may call"), false},
+		Table{"heartbeat", say("[heartbeat]　監視サービスへの「異常なし」の合図", "[heartbeat]: telling a monitor that all is well"), false},
+		Table{"metrics", say("[metrics]　Prometheus の測定値", "[metrics]: for Prometheus"), false})
 }
 
 // adminKeys is every key that admin.toml has and jobs.toml has not, or not like this.
@@ -309,4 +313,10 @@ var adminKeys = []Key{
 	{"programs", "folder", "folder", `"programs"`, say("プログラムを置くフォルダー。root（か bod の利用者）のもので、ほかの人が書き換えられないもの", "the folder of the programs: root's or the service's own, and nobody else may write there"), `folder = "/etc/bod/programs"`, false},
 	{"programs", "alarm", "text", "", say("急ぎの知らせをメール以外の方法で届けるプログラムの、ファイルの名前", "the file's name of the program that tells an alarm by another way than mail"), `alarm = "tell-alarm"`, false},
 	{"programs", "proof", "text", "", say("届いたか分からないメールについて、メールサーバーの記録を調べるプログラムの、ファイルの名前", "the file's name of the program that looks up in the mail server's log what became of a message whose answer was lost"), `proof = "postfix-proof"`, false},
+
+	{"heartbeat", "url", "text", "", say("監視サービス（Healthchecks など）が出したアドレス。知られると偽の合図を送られるので、url_file か systemd の credential「heartbeat-url」のほうが安全です", "the address that the monitor (Healthchecks or the like) gave; whoever knows it can say that all is well, so that url_file or systemd's credential heartbeat-url is safer"), `url = "https://hc-ping.com/11111111-2222-3333-4444-555555555555"`, false},
+	{"heartbeat", "url_file", "file", "", say("アドレスだけを書いたファイル。url も url_file もなければ systemd の credential「heartbeat-url」", "a file that has nothing but the address; without url and url_file it is systemd's credential heartbeat-url"), `url_file = "/etc/bod/heartbeat-url"`, false},
+	{"heartbeat", "every", "span", `"5 minutes"`, say("合図を送る間隔。1分から24時間まで", "how often it is told, from 1 minute to 24 hours"), `every = "10 minutes"`, false},
+
+	{"metrics", "listen", "text", "", say("測定値（/metrics）を出すところ。アドレスの数字とポートか、unix: とソケットの場所", "where the metrics are served (/metrics): an address in figures and a port, or unix: and the place of a socket"), `listen = "127.0.0.1:9617"`, true},
 }

@@ -18,6 +18,7 @@ func adminWith(k Key, example string) (rules, admin string) {
 		"mail": {"[mail]"}, "folders": {"[folders]"}, "folders.NAME": {"[folders.share]", `path = "/mnt/share"`},
 		"mail.oauth2": {"[mail.oauth2]", `token_url = "https://login.example/token"`, `client_id = "bod"`},
 		"programs":    {"[programs]", `folder = "/etc/bod/programs"`, `alarm = "tell-alarm"`, `proof = "postfix-proof"`},
+		"heartbeat":   {"[heartbeat]"}, "metrics": {"[metrics]"},
 	}[k.Table]
 	for _, line := range beside {
 		if !strings.HasPrefix(line, k.Name+" = ") {

@@ -40,6 +40,8 @@ type Config struct {
 	AdminPath    string            // admin.toml, absolute; "" for none
 	AlarmProgram string            // [programs] alarm: an absolute path, checked when it was read (CheckProgram); "" for none
 	ProofProgram string            // [programs] proof, in the same way
+	Heartbeat    *Heartbeat        // nil: nobody is told
+	Metrics      string            // where they are served: 127.0.0.1:9617 or unix:/run/…; "" for nowhere
 	Days         *calendar.Days    // of [calendar]
 	Holidays     *calendar.Holidays
 

@@ -137,7 +137,7 @@ var ownKeys = []Key{
 // says them is refused: to ignore them would be a promise that is not kept.
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
-	"":         {"source", "web", "heartbeat", "program", "on_unknown"},
+	"":         {"source", "web", "program", "on_unknown"},
 	"job.NAME": {"source", "check", "each", "where", "key", "columns", "tell", "remind", "on_unknown"},
 }
 

@@ -88,7 +88,7 @@ func world(t *testing.T, dir string) *strings.Replacer {
 	}
 	for name, text := range map[string]string{
 		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "syukujitsu.csv": string(days),
-		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
+		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/heartbeat-url": "https://hc-ping.com/x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
 		"etc/bod/programs/tell-alarm": "#!/bin/sh\n", "etc/bod/programs/postfix-proof": "#!/bin/sh\n",
 	} {
 		path := filepath.Join(dir, name)
