@@ -65,15 +65,42 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkStart is `bod run` with 10,000 duties, from the start of the process to the word that the rules are at work, the
-// first time (with a new ledger) and again; idle-MB is the resident memory once it waits.
-func BenchmarkStart(b *testing.B) {
+// BenchmarkRehearse is `bod rehearse --days 365` of an office of 100 duties, as a process: cpu-s is its time on the processors,
+// peak-MB the most memory that it had.
+func BenchmarkRehearse(b *testing.B) {
+	bod := program(b)
+	file := office(b, 100)
+	var cpu, peak float64
+	for b.Loop() {
+		cmd := exec.Command(bod, "rehearse", "-f", file, "--admin", "none", "--from", "2026-12-01", "--days", "365", "--out", b.TempDir())
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.Fatalf("%v\n%s", err, out)
+		}
+		cpu += (cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds()
+		if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			peak = max(peak, float64(u.Maxrss)/1000) // in kilobytes, on Linux
+		}
+	}
+	b.ReportMetric(cpu/float64(b.N), "cpu-s")
+	b.ReportMetric(peak, "peak-MB")
+}
+
+// program builds bod as it is shipped.
+func program(b *testing.B) string {
+	b.Helper()
 	bod := filepath.Join(b.TempDir(), "bod")
 	build := exec.Command("go", "build", "-trimpath", "-o", bod, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
 	}
+	return bod
+}
+
+// BenchmarkStart is `bod run` with 10,000 duties, from the start of the process to the word that the rules are at work, the
+// first time (with a new ledger) and again; idle-MB is the resident memory once it waits.
+func BenchmarkStart(b *testing.B) {
+	bod := program(b)
 	for _, first := range []bool{true, false} {
 		b.Run(map[bool]string{true: "new", false: "again"}[first], func(b *testing.B) {
 			file := office(b, 10_000)
