@@ -171,6 +171,7 @@ type Job struct {
 	About     calendar.AboutRule
 	Missed    Missed
 	LateUntil calendar.Lead // 3 days when not said
+	Resend    bool          // on_unknown = "resend": sent again when it is not known whether it arrived
 	Confirm   *Confirm      // nil: none
 	Spec      any           // the kind's own part, decoded by its Kind
 	Rule      []byte        // canonical JSON of a RuleRecord: for the ledger and the input digests

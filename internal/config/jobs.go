@@ -182,6 +182,16 @@ func (l *loader) common(s *section, job *Job) {
 	if job.LateUntil, ok = s.leadOf("late_until", calendar.ParseLeadAfter); !ok {
 		job.LateUntil, _ = calendar.ParseLead("3 days")
 	}
+	if e := s.get("on_unknown"); e != nil {
+		switch v := s.str("on_unknown"); v {
+		case "", "hold":
+		case "resend":
+			job.Resend = true
+		default:
+			s.problem(e.val, say("on_unknown = \"%s\" という決め方はありません", "there is no on_unknown = %q", clip(v)),
+				say("hold（人に聞く）か resend（自動で送り直す）です", "it is hold (a person is asked) or resend (sent again by itself)"))
+		}
+	}
 	l.confirm(s, job)
 }
 
@@ -380,11 +390,16 @@ func (l *loader) finish(s *section, job *Job, kind *kindKeys) {
 		}
 	}
 	job.Spec = kind.kind.Decode(d)
+	outside := kind.kind.Outside(l.c, job.Spec)
 	if job.Missed == "" {
 		job.Missed = MissedLatest
-		if kind.kind.Outside(l.c, job.Spec) {
+		if outside {
 			job.Missed = MissedAsk
 		}
+	}
+	if job.Resend && outside {
+		s.warn(s.off("on_unknown"), say("社外の方に、同じメールが2通届くことがあります（on_unknown = \"resend\"）", "people outside may get the same mail twice (on_unknown = \"resend\")"),
+			say("2通届いては困るものなら、この行を消してください。届いたか分からないときは、担当者に聞きます", "where that matters delete this line: then a person is asked when it is not known whether it arrived"))
 	}
 	if l.f.errors > 0 || job.When == nil {
 		return // there will be no Config
@@ -401,6 +416,9 @@ func (l *loader) write(s *section, job *Job, kind *kindKeys, d *Decoder) {
 	}
 	if !job.Prepare.IsZero() {
 		r.Prepare = job.Prepare.Sentence(calendar.English)
+	}
+	if job.Resend {
+		r.OnUnknown = "resend"
 	}
 	if job.Owner != nil {
 		o := ruleMail(job.Owner)

@@ -114,6 +114,7 @@ var ownKeys = []Key{
 	{"job.NAME", "about", "text", "", say("手紙が何月分の話か。当月、前月、当四半期など。なければその回の期間", "the period that the letter speaks of: this month, previous month, this quarter …; else the occurrence's own"), `about = "当月"`, false},
 	{"job.NAME", "missed", "text", "", say("機械が止まっていて過ぎた分。latest（最新だけ）、each（全部）、skip（見送る）、ask（人に聞く）。なければ社外へは ask、社内へは latest", "what passed while the machine was off: latest, each, skip or ask; else ask where mail goes outside, latest in the house"), `missed = "ask"`, false},
 	{"job.NAME", "late_until", "span", `"3 days"`, say("予定をどれだけ過ぎたら「実施できず」とするか", "how long after due it is given up"), `late_until = "3 days"`, false},
+	{"job.NAME", "on_unknown", "text", `"hold"`, say("届いたか分からなくなったとき。hold（人に聞く）、resend（自動で送り直す。2回まで。同じものが2通届いても困らない仕事だけに）", "when it is not known whether it arrived: hold (a person is asked) or resend (sent again by itself, twice at most; only where a second copy harms nobody)"), `on_unknown = "resend"`, false},
 	{"job.NAME", "confirm", "table", "", say("送る前の確認。だれの、何回の確認が要るか", "the yes that is needed before it goes: whose, and how many"), `confirm = { by = ["tanaka"], count = 1 }`, false},
 	{"job.NAME", "country", "text", "", say("この仕事の休みの数え方。なければ [calendar] の country", "which days are closed for this job; else the country of [calendar]"), `country = "jp-bank"`, false},
 	{"job.NAME", "enabled", "true or false", "true", say("false なら止めておきます", "false: the job rests"), `enabled = false`, false},
@@ -137,8 +138,8 @@ var ownKeys = []Key{
 // says them is refused: to ignore them would be a promise that is not kept.
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
-	"":         {"source", "web", "program", "on_unknown"},
-	"job.NAME": {"source", "check", "each", "where", "key", "columns", "tell", "remind", "on_unknown"},
+	"":         {"source", "web", "program"},
+	"job.NAME": {"source", "check", "each", "where", "key", "columns", "tell", "remind"},
 }
 
 // laterKinds are the kinds that design says and this version does not have.

@@ -17,21 +17,22 @@ import (
 // file any more: the daemon compares the old schedule with the new one after an edit.
 type RuleRecord struct {
 	// The fields stand in the order of their JSON names: canonical JSON has its keys sorted.
-	About         string         `json:"about,omitempty"`   // English
-	Confirm       *RuleConfirm   `json:"confirm,omitempty"` //
-	Country       string         `json:"country"`           // whose closed days count
-	Enabled       bool           `json:"enabled"`           //
-	FiscalYearEnd int            `json:"fiscal_year_end"`   // month
-	Kind          string         `json:"kind"`              //
-	LateUntil     string         `json:"late_until"`        // English
-	Missed        Missed         `json:"missed"`            //
-	Owner         *RuleMail      `json:"owner,omitempty"`   // nil: the admins
-	Prepare       string         `json:"prepare,omitempty"` // English
-	Purpose       string         `json:"purpose,omitempty"` //
-	Spec          map[string]any `json:"spec,omitempty"`    // the kind's own keys, read
-	Title         string         `json:"title"`             //
-	When          string         `json:"when"`              // the schedule's English sentence
-	Zone          string         `json:"zone"`              // IANA name
+	About         string         `json:"about,omitempty"`      // English
+	Confirm       *RuleConfirm   `json:"confirm,omitempty"`    //
+	Country       string         `json:"country"`              // whose closed days count
+	Enabled       bool           `json:"enabled"`              //
+	FiscalYearEnd int            `json:"fiscal_year_end"`      // month
+	Kind          string         `json:"kind"`                 //
+	LateUntil     string         `json:"late_until"`           // English
+	Missed        Missed         `json:"missed"`               //
+	OnUnknown     string         `json:"on_unknown,omitempty"` // "resend"; "" for hold
+	Owner         *RuleMail      `json:"owner,omitempty"`      // nil: the admins
+	Prepare       string         `json:"prepare,omitempty"`    // English
+	Purpose       string         `json:"purpose,omitempty"`    //
+	Spec          map[string]any `json:"spec,omitempty"`       // the kind's own keys, read
+	Title         string         `json:"title"`                //
+	When          string         `json:"when"`                 // the schedule's English sentence
+	Zone          string         `json:"zone"`                 // IANA name
 }
 
 // RuleConfirm is confirm with its people.

@@ -224,6 +224,12 @@ var ruleKeys = []struct {
 		}
 		return t.In(l)
 	}},
+	{"on_unknown", "届いたか不明のとき", "When not known to have arrived", func(r config.RuleRecord, l calendar.Language) string {
+		if r.OnUnknown == "resend" {
+			return calendar.Text{JA: "自動で送り直す", EN: "send it again"}.In(l)
+		}
+		return calendar.Text{JA: "人に聞く", EN: "ask"}.In(l)
+	}},
 	{"late_until", "待つ期限", "Given up after", func(r config.RuleRecord, l calendar.Language) string { return leadOf(r.LateUntil, l) }},
 	{"purpose", "目的", "Purpose", func(r config.RuleRecord, _ calendar.Language) string { return clean(r.Purpose) }},
 	{"kind", "種類", "Kind", func(r config.RuleRecord, _ calendar.Language) string { return clean(r.Kind) }},
