@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -315,6 +316,63 @@ func TestOldestDueFirst(t *testing.T) {
 		ms, err := v.Claimable(o.now, 2)
 		if len(ms) != 2 || ms[0].Part != "a" || ms[1].Part != "b" {
 			t.Errorf("%+v", ms)
+		}
+		return err
+	})
+}
+
+// How a delivery came out of unknown stays in the log, also after it was sent.
+func TestResolved(t *testing.T) {
+	o := open(t)
+	out := o.seal(o.running("a", "2026-11"), letter("acme"), letter("beta"), letter("gamma"))
+	for _, m := range out[:2] {
+		o.send(m.Message, mailer.Unknown)
+	}
+	o.send(out[2].Message, mailer.Sent) // never in doubt
+	o.now = o.now.Add(time.Hour)
+	first := o.now
+	again := o.message(out[0].Message).Deliveries[0].ID
+	o.do(func(tx *Tx) error { return tx.MoveDelivery(again, StateUnknown, StateQueued, "asked them") })
+	var token string
+	o.do(func(tx *Tx) (err error) {
+		token, _, err = tx.Claim(out[0].Message)
+		return err
+	})
+	mail := o.message(out[0].Message).Deliveries[0].Mail
+	o.do(func(tx *Tx) error { return tx.Sending(token, []string{mail}) })
+	o.do(func(tx *Tx) error { return tx.Receive(token, receipts(mailer.Unknown, mail), nil) })
+	o.now = o.now.Add(time.Hour)
+	second := o.now
+	o.do(func(tx *Tx) error { return tx.MoveDelivery(again, StateUnknown, StateSent, "postfix-proof: 4B1") })
+	settled := o.message(out[1].Message).Deliveries[0].ID
+	o.do(func(tx *Tx) error { return tx.MoveDelivery(settled, StateUnknown, StateFailed, "it never came") })
+
+	line := func(rs []Resolved) string {
+		var s []string
+		for _, r := range rs {
+			s = append(s, fmt.Sprintf("%d %s by %s at %s: %s", r.Delivery, r.To, r.By.Name, r.At.In(second.Location()).Format("15:04"), r.Words))
+		}
+		return strings.Join(s, "\n")
+	}
+	a := fmt.Sprintf("%d queued by bod at %s: asked them", again, first.Format("15:04"))
+	b := fmt.Sprintf("%d sent by bod at %s: postfix-proof: 4B1", again, second.Format("15:04"))
+	c := fmt.Sprintf("%d failed by bod at %s: it never came", settled, second.Format("15:04"))
+	o.view(func(v *View) error {
+		for _, x := range []struct {
+			since time.Time
+			want  string
+		}{{begin, a + "\n" + b + "\n" + c}, {first, a + "\n" + b + "\n" + c}, {first.Add(time.Second), b + "\n" + c}, {second.Add(time.Second), ""}} {
+			rs, err := v.Resolved(x.since)
+			if err != nil {
+				return err
+			}
+			if got := line(rs); got != x.want {
+				t.Errorf("since %s:\n%s\nwant:\n%s", x.since, got, x.want)
+			}
+		}
+		rs, err := v.ResolvedOf(again)
+		if got := line(rs); got != a+"\n"+b {
+			t.Errorf("of one:\n%s", got)
 		}
 		return err
 	})

@@ -454,3 +454,37 @@ func (v *View) NextWake(now time.Time) (time.Time, error) {
 	}
 	return moment(at), nil
 }
+
+// Resolved is how a delivery came out of unknown.
+type Resolved struct {
+	Delivery int64
+	To       State
+	By       Who
+	At       time.Time
+	Words    string // the reason, or the evidence
+}
+
+// Resolved returns how deliveries came out of unknown since a moment, oldest first. The log alone tells it: the row has
+// forgotten by then what it was, and the words of one that was sent again are the server's.
+func (v *View) Resolved(since time.Time) ([]Resolved, error) {
+	return v.resolved("e.seq > coalesce((SELECT seq FROM events WHERE at < $1 ORDER BY seq DESC LIMIT 1), 0)", micro(since))
+}
+
+// ResolvedOf returns the same of one delivery, from its beginning.
+func (v *View) ResolvedOf(delivery int64) ([]Resolved, error) {
+	return v.resolved("e.row = $1", strconv.FormatInt(delivery, 10))
+}
+
+func (v *View) resolved(which string, arg any) ([]Resolved, error) {
+	query := `SELECT CAST(e.row AS INTEGER), json_extract(e.change, '$.state'), e.who, e.user, e.at, coalesce(json_extract(e.change, '$.words'), '')
+		FROM events e WHERE e.thing = 'delivery' AND ` + which + ` AND json_extract(e.change, '$.state') IN ('sent', 'failed', 'rejected', 'queued', 'by hand')
+		AND 'unknown' = (SELECT json_extract(b.change, '$.state') FROM events b WHERE b.thing = 'delivery' AND b.row = e.row AND b.seq < e.seq
+			AND json_extract(b.change, '$.state') IS NOT NULL ORDER BY b.seq DESC LIMIT 1)
+		ORDER BY e.seq`
+	return collect(list(v, query, []any{arg}, func(r scanner) (x Resolved, err error) {
+		var at sql.NullInt64
+		err = r.Scan(&x.Delivery, &x.To, &x.By.Name, &x.By.User, &at, &x.Words)
+		x.At = moment(at)
+		return x, err
+	}))
+}
