@@ -23,10 +23,15 @@ import (
 	"bod/internal/ledger"
 )
 
-// TestMain lets the test binary be the daemon that is killed.
+// TestMain lets the test binary be the daemon that is killed, and the mail server.
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("BOD_TEST_DAEMON"); dir != "" {
-		os.Exit(victim(dir))
+	switch {
+	case os.Getenv("BOD_TEST_DAEMON") != "":
+		os.Exit(victim(os.Getenv("BOD_TEST_DAEMON")))
+	case os.Getenv("BOD_TEST_OFFICE") != "":
+		os.Exit(officeVictim(os.Getenv("BOD_TEST_OFFICE")))
+	case os.Getenv("BOD_TEST_POST") != "":
+		os.Exit(postOffice(os.Getenv("BOD_TEST_POST"), os.Getenv("BOD_TEST_ADDR")))
 	}
 	os.Exit(m.Run())
 }
