@@ -23,6 +23,7 @@ type reading struct {
 	columns  []*counted
 	rows     *spool
 	problems problems
+	bad      map[int][]Problem // by row
 	modified time.Time
 	limit    int // of rows
 }
@@ -135,7 +136,7 @@ func (c *counted) decide() Type {
 	switch {
 	case filled == 0:
 		if c.Filled == 0 {
-			return Empty
+			return c.source
 		}
 		return Text
 	case c.fitting(fitsCode) > 0:
@@ -244,7 +245,7 @@ func (r *reading) table() (*Table, error) {
 	if err := r.rows.done(); err != nil {
 		return nil, err
 	}
-	t := &Table{name: r.source.name, index: make(map[string]int), rows: r.rows, bad: make(map[int][]Problem), modified: r.modified, zone: r.world.Zone,
+	t := &Table{name: r.source.name, index: make(map[string]int), rows: r.rows, bad: r.bad, modified: r.modified, zone: r.world.Zone,
 		origin: r.source.Origin(), rule: r.source.rule, mayShrink: r.source.common.mayShrink}
 	for i, c := range r.columns {
 		given, said := r.source.common.typeOf(c.Name)
@@ -291,11 +292,7 @@ func (r *reading) table() (*Table, error) {
 		}
 		io.WriteString(sum, "\x01")
 		for _, i := range wrong {
-			p := r.misfit(t.columns[i], rec.number, rec.cells[i])
-			r.problems.add(p)
-			if len(t.bad) < maxBad {
-				t.bad[rec.number] = append(t.bad[rec.number], p)
-			}
+			r.wrongRow(r.misfit(t.columns[i], rec.number, rec.cells[i]))
 		}
 	}
 	t.digest = hex.EncodeToString(sum.Sum(nil))
@@ -406,7 +403,7 @@ func (made) words() string { return "" }
 func (made) read(context.Context, *reading) error { return nil }
 
 func newReading(s *Source, w *World) *reading {
-	r := &reading{source: s, world: w, rows: &spool{}, limit: s.common.maxRows}
+	r := &reading{source: s, world: w, rows: &spool{}, limit: s.common.maxRows, bad: make(map[int][]Problem)}
 	if r.limit == 0 {
 		r.limit = defaultRows
 	}

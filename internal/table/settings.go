@@ -50,13 +50,13 @@ func (c *common) unknownTypes(r *reading, t *Table) {
 		if _, ok := t.index[f]; !ok {
 			r.problems.add(Problem{Code: CodeColumns, Column: c.spelled[f],
 				What: calendar.Text{JA: fmt.Sprintf("types にある「%s」という欄が %s にありません", c.spelled[f], r.source.Origin()), EN: fmt.Sprintf("types names the column %s, which %s does not have", c.spelled[f], r.source.Origin())},
-				Next: calendar.Text{JA: "見出しの名前を確かめてください。あるのは " + names(t.columns), EN: "see whether the name is right; the columns are " + names(t.columns)}})
+				Next: calendar.Text{JA: "見出しの名前を確かめてください。あるのは " + namesOf(t.columns), EN: "see whether the name is right; the columns are " + namesOf(t.columns)}})
 		}
 	}
 }
 
-// names are the columns' names for a message.
-func names(cs []Column) string {
+// namesOf are the columns' names for a message.
+func namesOf(cs []Column) string {
 	var out []string
 	for _, c := range cs {
 		if c.Name != "" {
@@ -112,12 +112,21 @@ func decodeCommon(s Settings) common {
 	return c
 }
 
+// originType is how one type of source is written in jobs.toml.
+type originType struct {
+	keys   []Key
+	decode func(Settings) origin // nil: something is wrong, which was told
+}
+
 // origins are all types of sources, in the manual's order: the one visible table. The first key of each says that a
 // [source.NAME] is of that type.
-var origins = []struct {
-	keys   []Key
-	decode func(Settings) origin
-}{}
+var origins = []originType{
+	{fileKeys, decodeFile},
+	{cellsKeys, decodeCells},
+	{folderKeys, decodeFolder},
+	{webKeys, decodeWeb},
+	{databaseKeys, decodeDatabase},
+}
 
 // Decode reads a [source.NAME]. rule is its canonical form, by which a later run sees that the source was changed by
 // hand. It is nil when something is wrong, which was told.

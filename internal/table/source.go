@@ -48,9 +48,10 @@ type Settings interface {
 // World is what a source may reach while it is read. The caller decides what that is.
 type World struct {
 	Now      time.Time
-	Zone     *time.Location // of times that don't say theirs
-	Days     *calendar.Days // business days, for fresh_within
-	Language calendar.Language
+	Zone     *time.Location    // of times that don't say theirs
+	Days     *calendar.Days    // business days, for fresh_within
+	Language calendar.Language // of what takes the place of a value that is not there
+	Played   bool              // Now is played: how long ago a file was written can't be told by it
 	// Open opens a file that jobs.toml may name, and nothing else.
 	Open func(path string) (*os.File, error)
 	// Glob finds the files of a pattern, sorted by name.

@@ -25,8 +25,8 @@ const (
 	YesNo              // yes or no
 )
 
-// types are what the file calls each type, and how it is said.
-var types = [...]struct {
+// typeNames are what the file calls each type, and how it is said.
+var typeNames = [...]struct {
 	name  string
 	words calendar.Text
 }{
@@ -40,16 +40,16 @@ var types = [...]struct {
 
 // String is the type's name in jobs.toml.
 func (t Type) String() string {
-	if int(t) < len(types) {
-		return types[t].name
+	if int(t) < len(typeNames) {
+		return typeNames[t].name
 	}
 	return fmt.Sprintf("Type(%d)", uint8(t))
 }
 
 // Words says the type to a person.
 func (t Type) Words() calendar.Text {
-	if int(t) < len(types) {
-		return types[t].words
+	if int(t) < len(typeNames) {
+		return typeNames[t].words
 	}
 	return calendar.Text{}
 }
@@ -58,7 +58,7 @@ func (t Type) Words() calendar.Text {
 func ParseType(s string) (Type, bool) {
 	s = Fold(s)
 	for t := Text; t <= YesNo; t++ {
-		if s == types[t].name || s == types[t].words.JA {
+		if s == typeNames[t].name || s == typeNames[t].words.JA {
 			return t, true
 		}
 	}
