@@ -203,11 +203,11 @@ func readFields(ctx context.Context, r *reading, text io.Reader, c content, s sh
 	if err := h.done(r.source.Origin()); err != nil {
 		return err
 	}
-	return r.cutShort(c, h, s.encoding)
+	return r.cutShort(c, h)
 }
 
 // cutShort tells of a file whose last line has no end and fewer fields than its headings: half of it is missing.
-func (r *reading) cutShort(c content, h *heads, said string) error {
+func (r *reading) cutShort(c content, h *heads) error {
 	if h.short == 0 || h.short != h.last {
 		return nil
 	}
@@ -216,7 +216,8 @@ func (r *reading) cutShort(c content, h *heads, said string) error {
 	if err != nil && err != io.EOF {
 		return err
 	}
-	if bytes.ContainsAny(tail[:n], "\r\n") {
+	// A line end is the last byte, or the last but one before the zero of UTF-16.
+	if tail = bytes.TrimSuffix(tail[:n], []byte{0}); bytes.HasSuffix(tail, []byte("\n")) || bytes.HasSuffix(tail, []byte("\r")) {
 		return nil
 	}
 	return &Problem{Code: CodeUnfinished, Row: 0,

@@ -419,6 +419,7 @@ func (s *Source) Read(ctx context.Context, w *World) (*Table, []Problem) {
 	err := s.origin.read(ctx, r)
 	var t *Table
 	if err == nil {
+		r.fresh()
 		t, err = r.table()
 	}
 	if err != nil {
@@ -426,6 +427,30 @@ func (s *Source) Read(ctx context.Context, w *World) (*Table, []Problem) {
 		return nil, append(r.problems.all(), r.problem(err))
 	}
 	return t, t.Problems()
+}
+
+// fresh tells of a source that is older than agreed, and of one whose age nobody can know.
+func (r *reading) fresh() {
+	within := r.source.common.fresh
+	if within.IsZero() || r.world.Played {
+		return
+	}
+	said := within.Sentence(calendar.Japanese)
+	if r.modified.IsZero() {
+		r.problems.add(Problem{Code: CodeOld,
+			What: calendar.Text{JA: fmt.Sprintf("%s がいつのものか分からないので、fresh_within（%s）を確かめられません", r.source.Origin(), said), EN: fmt.Sprintf("%s does not tell how old it is, so fresh_within cannot be held", r.source.Origin())},
+			Next: calendar.Text{JA: "fresh_within を消してください", EN: "delete fresh_within"}})
+		return
+	}
+	if !within.After(r.modified, r.world.Days).Before(r.world.Now) {
+		return
+	}
+	at := r.modified.In(r.world.Zone)
+	clock := fmt.Sprintf(" %d:%02d", at.Hour(), at.Minute())
+	r.problems.add(Problem{Code: CodeOld,
+		What: calendar.Text{JA: fmt.Sprintf("%s は%s%sのもので、%sより古くなっています", r.source.Origin(), day(calendar.DateOf(at), calendar.Japanese), clock, said),
+			EN: fmt.Sprintf("%s is of %s%s, older than %s", r.source.Origin(), day(calendar.DateOf(at), calendar.English), clock, within.Sentence(calendar.English))},
+		Next: calendar.Text{JA: "新しいものを書き出してください", EN: "export it anew"}})
 }
 
 // problem makes any error one that a person can read.
