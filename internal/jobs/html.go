@@ -43,8 +43,9 @@ func spaced(line string) string {
 // those that read a style sheet and show mail on a dark ground.
 type look struct{ name, light, dark string }
 
-// looks is every look there is. Outlook's engine is Word's: it knows tables, padding of cells, borders and colours,
-// and nothing of flex, grid, rounded corners or max-width; what it does not know is only ornament here.
+// looks is every look there is. Outlook's engine is Word's (Microsoft, "Word 2007 HTML and CSS Rendering Capabilities in
+// Outlook 2007"): it knows tables, the padding and single borders of cells, margins of paragraphs and colours, and
+// nothing of flex, grid, rounded corners or max-width; what it does not know is only ornament here, as a test holds.
 var looks = []look{
 	{"ground", "margin:0;padding:0;width:100%;background-color:#eef1f3;color:#1b2226;-webkit-text-size-adjust:100%;-ms-text-size-adjust:100%", "background-color:#131618;color:#e8ebed"},
 	{"sheet", "background-color:#ffffff;color:#1b2226", "background-color:#1d2124;color:#e8ebed"},
@@ -55,7 +56,7 @@ var looks = []look{
 	{"p", "margin:0 0 14px 0", ""},
 	{"lead", "margin:0 0 18px 0;font-size:19px;line-height:1.5;font-weight:bold", ""},
 	{"warn", "margin:0 0 16px 0;padding:10px 12px;border:2px solid #b4540a;color:#1b2226", "border-color:#f0a050;color:#e8ebed"},
-	{"note", "margin:0 0 14px 0;padding:0 0 0 14px", ""},
+	{"note", "margin:0 0 14px 14px", ""},
 	{"small", "margin:0 0 14px 0;font-size:14px;color:#515c64", "color:#b3bcc3"},
 	{"head", "margin:22px 0 8px 0;font-size:17px;line-height:1.4;font-weight:bold;color:#1b2226", "color:#e8ebed"},
 	{"mark-needs", "color:#b4540a", "color:#f0a050"},
@@ -65,7 +66,7 @@ var looks = []look{
 	{"card-head", "margin:0 0 4px 0;font-size:17px;line-height:1.45;font-weight:bold", ""},
 	{"card-who", "margin:0 0 10px 0;font-weight:bold;color:#8a3d00", "color:#ffbe7d"},
 	{"card-line", "margin:0 0 8px 0", ""},
-	{"card-seen", "margin:0 0 8px 0;padding:0 0 0 12px;border-left:2px solid #d9b48a", "border-left-color:#8a6a45"},
+	{"card-seen", "margin:0 0 8px 2px;padding:0 0 0 12px;border-left:2px solid #d9b48a", "border-left-color:#8a6a45"},
 	{"card-small", "margin:0 0 8px 0;font-size:14px;color:#5c5347", "color:#cbbfae"},
 	{"list", "margin:0 0 14px 0", ""},
 	{"cell-mark", "padding:5px 10px 5px 0;font-size:15px;line-height:1.5;white-space:nowrap;color:#515c64", "color:#b3bcc3"},
@@ -265,6 +266,11 @@ func (b commands) html(s *sheet) {
 func (b quoted) html(s *sheet) {
 	var words []string
 	for line := range strings.SplitSeq(b.words, "\n") {
+		if len(line) >= 30 && strings.Trim(line, "-=_") == "" {
+			// The rule around a signature has to fit a telephone, for a second line of it looks like a slip.
+			words = append(words, `<span style="font-size:10px">`+html.EscapeString(line)+"</span>")
+			continue
+		}
 		words = append(words, spaced(line))
 	}
 	s.b.WriteString("<p" + as("small") + ">" + html.EscapeString(b.begins) + "</p>\n" + tableHead + "><tr><td" + as("quoted") + ">" + strings.Join(words, "<br>\n") + "</td></tr></table>\n")

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -131,8 +132,61 @@ func holdHTML(t *testing.T, l calendar.Language, text, h string) {
 			t.Errorf("<%s> is open %d times at the end", tag, n)
 		}
 	}
+	holdWord(t, h)
 	if n := len(h); n > 90_000 {
 		t.Errorf("the HTML is %d bytes; Gmail cuts a mail at 102 KB", n)
+	}
+}
+
+// wordKnows is which style Word's engine reads where, by Microsoft's "Word 2007 HTML and CSS Rendering Capabilities in
+// Outlook 2007": text, colour and the border shorthand everywhere, margins in paragraphs too, the rest in cells and tables.
+func wordKnows(tag, property string) bool {
+	switch property {
+	case "color", "background-color", "font-family", "font-size", "font-weight", "line-height", "text-align", "white-space", "border", "border-color", "mso-hide":
+		return true
+	case "margin":
+		return tag != "body" && tag != "span"
+	case "width", "height", "padding", "border-left", "border-top":
+		return tag != "body" && tag != "span" && tag != "p" && tag != "div"
+	}
+	return false
+}
+
+// ornament is what may be lost where Word does not know it: the page reads well without.
+var ornament = map[string]string{
+	"body":  "margin padding width -webkit-text-size-adjust -ms-text-size-adjust",
+	"div":   "display max-height overflow", // of the preheader, which mso-hide hides
+	"table": "max-width",                   // a table of 640 stands around it for Word alone
+	"p":     "padding border-left border-top",
+	"td":    "word-break",
+	"span":  "display",
+}
+
+// holdWord holds the HTML to what Outlook's engine reads. It can't be run here.
+func holdWord(t *testing.T, h string) {
+	t.Helper()
+	for _, m := range regexp.MustCompile(`<(\w+)\b([^>]*)>`).FindAllStringSubmatch(h, -1) {
+		tag, attributes := m[1], m[2]
+		if tag == "table" && (!strings.Contains(attributes, ` width="`) || !strings.Contains(attributes, ` cellpadding="0" cellspacing="0" border="0"`) || !strings.Contains(attributes, `role="presentation"`)) {
+			t.Errorf("Word draws this table as it likes: <table%s>", attributes)
+		}
+		_, style, styled := strings.Cut(attributes, ` style="`)
+		if !styled {
+			continue
+		}
+		style, _, _ = strings.Cut(style, `"`)
+		for declaration := range strings.SplitSeq(style, ";") {
+			property, value, _ := strings.Cut(declaration, ":")
+			if !wordKnows(tag, property) && !slices.Contains(strings.Fields(ornament[tag]), property) {
+				t.Errorf("Word does not know %s of <%s>, and nobody said that it may be lost", declaration, tag)
+			}
+			if strings.Contains(value, "!important") || regexp.MustCompile(`\d(em|rem|vw|vh|ch)\b`).MatchString(value) || strings.Contains(value, "rgb") {
+				t.Errorf("Word leaves %s out", declaration)
+			}
+		}
+	}
+	if strings.Count(h, "<!--[if mso]>") != strings.Count(h, "<![endif]-->") || !strings.Contains(h, `<!--[if mso]><table role="presentation" width="640"`) {
+		t.Error("Word has no table of 640 around the page, or one without its end")
 	}
 }
 
