@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -31,6 +32,7 @@ type RunOptions struct {
 	Why        string                           // Once: why
 
 	testOnlyCarrier mailer.Carrier
+	testOnlyMonitor http.RoundTripper // on the way to the heartbeat's monitor
 }
 
 // ConfigError carries the problems of a jobs.toml that could not be used: exit 78.
@@ -190,6 +192,7 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 		opened: h, o: o, log: o.Log, sd: newManager(o.Log), words: h.office.at.Load().words(),
 		ring: make(chan struct{}, 1), send: make(chan struct{}, 1), call: make(chan struct{}, 1),
 	}
+	l.pulse = newPulse(h.office, o.testOnlyMonitor)
 	l.alarms = &alarms{log: o.Log, ring: l.wake}
 	defer func() { err = errors.Join(err, l.alarms.stop()) }()
 
@@ -197,6 +200,7 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 	var sender sync.WaitGroup
 	sender.Go(func() { l.sender(ctx) })
 	sender.Go(func() { l.caller(ctx) })
+	sender.Go(func() { l.pulse.run(ctx) })
 	// The sender ends first: what it has in its hands still needs the ledger.
 	defer func() { stop(); sender.Wait() }()
 
@@ -218,6 +222,7 @@ type loop struct {
 	send   chan struct{} // the loop wants a delivery
 	call   chan struct{} // the administrator's programs may have something to do
 	outage outage
+	pulse  *pulse
 
 	rules   *standing // whose alarms are set
 	changes int64
@@ -372,6 +377,7 @@ func (l *loop) touch(ctx context.Context) {
 	}
 	if l.tries == 0 {
 		l.outage.note(l.office.moment(), nil) // both Step and this wrote
+		nudge(l.pulse.beat)
 	}
 	l.sd.alive()
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,6 +30,9 @@ type running struct {
 	ended  chan error
 	said   []string
 	admin  string // the administrator's file; "" for none
+
+	monitor http.RoundTripper  // on the way to the heartbeat's monitor; nil: the network
+	logged  func(words string) // hears of each line of the log before it is written; may be nil
 }
 
 // start runs the daemon from a moment on. Its time is the bubble's.
@@ -48,11 +52,24 @@ func (r *running) run() {
 	var mu sync.Mutex
 	o := RunOptions{
 		ConfigPath: filepath.Join(r.dir, "jobs.toml"), Admin: cmp.Or(r.admin, config.NoAdmin), StateDir: filepath.Join(r.dir, "state"),
-		Log:             slog.New(slog.NewTextHandler(r.t.Output(), nil)),
+		Log:             slog.New(listening{slog.NewTextHandler(r.t.Output(), nil), r.logged}),
 		Say:             func(format string, _ ...any) { mu.Lock(); r.said = append(r.said, format); mu.Unlock() },
-		testOnlyCarrier: r.sink.carrier(r.t),
+		testOnlyCarrier: r.sink.carrier(r.t), testOnlyMonitor: r.monitor,
 	}
 	go func() { r.ended <- Run(ctx, o, r.reload) }()
+}
+
+// listening is a log that somebody listens to.
+type listening struct {
+	slog.Handler
+	hears func(words string)
+}
+
+func (l listening) Handle(ctx context.Context, r slog.Record) error {
+	if l.hears != nil {
+		l.hears(r.Message)
+	}
+	return l.Handler.Handle(ctx, r)
 }
 
 func (r *running) write(name, content string) {
