@@ -113,6 +113,7 @@ type session struct {
 	db    *sql.DB // of this one connection
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+	spare map[string]*sql.Stmt // of streams, while nobody reads by them
 }
 
 // dial opens a session. Statements run to their end whatever becomes of a
@@ -128,13 +129,15 @@ func dial(ctx context.Context, file string, create, queryOnly bool) (*session, e
 	if err != nil {
 		return nil, errors.Join(explain(err), db.Close())
 	}
-	return &session{db, conn, map[string]*sql.Stmt{}}, nil
+	return &session{db, conn, map[string]*sql.Stmt{}, map[string]*sql.Stmt{}}, nil
 }
 
 func (s *session) close() error {
 	var errs []error
-	for _, st := range s.stmts {
-		errs = append(errs, st.Close())
+	for _, kept := range []map[string]*sql.Stmt{s.stmts, s.spare} {
+		for _, st := range kept {
+			errs = append(errs, st.Close())
+		}
 	}
 	return errors.Join(errors.Join(errs...), s.conn.Close(), s.db.Close())
 }
@@ -191,13 +194,32 @@ func (s *session) each(query string, args []any, scan func(scanner) error) error
 	return drain(rows, scan)
 }
 
-// stream is each for long and nested reading: a statement of its own.
+// spareStatements is how many statements of streams are kept. Lists with conditions have many texts, so that there has to be an end.
+const spareStatements = 64
+
+// stream is each for long and nested reading: nobody else has its statement meanwhile. What ended well is kept for the next
+// stream of the same text; to parse it anew took a sixth of a rehearsal's time.
 func (s *session) stream(query string, args []any, scan func(scanner) error) error {
-	rows, err := s.conn.QueryContext(context.Background(), query, args...)
-	if err != nil {
-		return explain(err)
+	st := s.spare[query]
+	delete(s.spare, query)
+	if st == nil {
+		var err error
+		if st, err = s.conn.PrepareContext(context.Background(), query); err != nil {
+			return explain(err)
+		}
 	}
-	return drain(rows, scan)
+	rows, err := st.QueryContext(context.Background(), args...)
+	if err != nil {
+		return errors.Join(explain(err), st.Close())
+	}
+	if err := drain(rows, scan); err != nil {
+		return errors.Join(err, st.Close())
+	}
+	if s.spare[query] != nil || len(s.spare) >= spareStatements {
+		return st.Close()
+	}
+	s.spare[query] = st
+	return nil
 }
 
 type scanner interface{ Scan(...any) error }
