@@ -190,13 +190,18 @@ func (o *Office) Step(ctx context.Context) (next time.Time, err error) {
 	if err != nil {
 		return now.Add(look), err
 	}
+	again, err := o.resendUnknown(ctx, now)
+	if err != nil {
+		return now.Add(look), err
+	}
 	if err := o.notices(ctx, now); err != nil {
 		return now.Add(look), err
 	}
 	if more {
 		return now, nil
 	}
-	return o.wake(ctx, now)
+	next, err = o.wake(ctx, now)
+	return earlier(next, again), err
 }
 
 // wake answers when something moves by itself: an occurrence, a prepare moment, or whatever the ledger and the last survey wait for.

@@ -32,7 +32,8 @@ type deed struct {
 	amount  int64
 	priced  bool // every one of them has an amount
 	yes     []string
-	how     string // 手作業で済み, 見送り: where it is not the usual way
+	how     string   // 手作業で済み, 見送り: where it is not the usual way
+	doubts  []string // what became of an answer that was lost
 	said    string
 	whole   bool
 	whose   []*config.Person
@@ -412,6 +413,10 @@ func (e *edition) tally(reader *config.Person, since time.Time) (tally, error) {
 		due[r.ID] = true
 		tl.done++
 	}
+	resolved, err := v.Resolved(since)
+	if err != nil {
+		return tl, err
+	}
 	for m, err := range v.Messages(ledger.MessageQuery{Class: ledger.ClassLetter, ChangedFrom: since}) {
 		if err != nil {
 			return tl, err
@@ -441,6 +446,7 @@ func (e *edition) tally(reader *config.Person, since time.Time) (tally, error) {
 		if m.State != ledger.StateSent {
 			d.how = DeliveryWords(m.State, e.l)
 		}
+		d.doubt(m, resolved, e)
 		if err := e.decided(d, m); err != nil {
 			return tl, err
 		}
@@ -494,6 +500,25 @@ func endedAt(m ledger.Message) (at time.Time, ended bool) {
 		}
 	}
 	return at, true
+}
+
+// doubt notes what became of answers that were lost, where no person decided it.
+func (d *deed) doubt(m ledger.Message, resolved []ledger.Resolved, e *edition) {
+	for _, r := range resolved {
+		if !slices.ContainsFunc(m.Deliveries, func(x ledger.Delivery) bool { return x.ID == r.Delivery }) {
+			continue
+		}
+		said := ""
+		switch {
+		case r.To == ledger.StateSent && strings.HasPrefix(r.By.Name, Proof):
+			said = e.t("届いたか不明でしたが、メールサーバーの記録で送信済みと確かめました", "the answer was lost; the mail server's log says that it was sent")
+		case r.To == ledger.StateQueued && r.By.Name == ByRule:
+			said = e.t("届いたか不明だったため、決めたとおり送り直しました", "the answer was lost; sent again as the rule says")
+		}
+		if said != "" && !slices.Contains(d.doubts, said) {
+			d.doubts = append(d.doubts, said)
+		}
+	}
 }
 
 // decided notes who said yes, and when.
@@ -571,6 +596,7 @@ func (e *edition) deed(d deed) entry {
 	if len(d.yes) > 0 {
 		notes = append(notes, e.t("確認：", "confirmed: ")+strings.Join(d.yes, e.t("、", ", ")))
 	}
+	notes = append(notes, d.doubts...)
 	if due := d.run.Due.In(e.w.Config.Zone); !d.leftOut && calendar.DateOf(due).Before(calendar.DateOf(at)) {
 		notes = append(notes, e.t(calendar.DateOf(due).Short(e.l)+"の分", "due "+calendar.DateOf(due).Short(e.l)))
 	}

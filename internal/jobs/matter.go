@@ -177,7 +177,13 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 			state ledger.State
 			what  string
 		}{{ledger.StateUnknown, whatUnknown}, {ledger.StateFailed, whatFailed}} {
-			if at, some := deliveriesIn(m, s.state); some {
+			at, some := deliveriesIn(m, s.state)
+			if some && s.what == whatUnknown {
+				again, err := resends(c, v, m)
+				errs = append(errs, err)
+				some = !again
+			}
+			if some {
 				errs = append(errs, add(m, s.what, at))
 			}
 		}
