@@ -294,7 +294,7 @@ func (s *section) readAddress(v string, off int) (mailer.Address, bool) {
 			next = say("途中の空白を消してください", "take the space away")
 			i := strings.LastIndexAny(v, " 　")
 			if _, err := mailer.ParseAddress(strings.TrimLeft(v[i:], " 　")); err == nil {
-				next = say(`アドレスを < > で囲み、"%s <%s>" と書いてください`, `put the address into < >: "%s <%s>"`, clip(strings.TrimRight(v[:i], " 　")), clip(strings.TrimLeft(v[i:], " 　")))
+				next = say(`途中の空白を消すか、名前なら "%s <%s>" と書いてください`, `take the space away, or if that is a name write "%s <%s>"`, clip(strings.TrimRight(v[:i], " 　")), clip(strings.TrimLeft(v[i:], " 　")))
 			}
 		}
 		s.problem(off, say("「%s」はメールアドレスとして読めません", "%q is no mail address", clip(v)), next)
