@@ -100,6 +100,7 @@ func (l *loader) adminTop() {
 		l.adminEntry(root, &l.tree.root.entries[i])
 	}
 	l.mayWriteTo(root)
+	l.mayReadFrom(root)
 	if v := root.str("state"); v != "" {
 		l.c.State = l.keep(l.path(v))
 	}
@@ -305,6 +306,8 @@ func AdminTables() []Table {
 // adminKeys is every key that admin.toml has and jobs.toml has not, or not like this.
 var adminKeys = []Key{
 	{"", "may_write_to", "list of texts", "", say("メールを送ってよい相手のドメインかアドレス。[people] の人のドメインも要ります。書かなければ、だれにでも送れます", "the domains or addresses that mail may go to, those of [people] included; when not written, mail may go to anybody"), `may_write_to = ["aozora.example", "acme.example"]`, false},
+
+	{"", "may_read_from", "list of texts", "", say("source で読んでよい、社内やこの機械のサーバー（ソケットはその場所）。書かなければ、インターネットのサーバーだけ読めます。管理者のファイルがあるとき、パスワードやトークンはここに書いたサーバーにだけ渡します", "the hosts of the local network or this machine (or the places of sockets) that sources may be read from; when not written, only hosts of the internet. Beside an administrator's file a password or token is given only to hosts that stand here"), `may_read_from = ["db.intra.example", "192.168.0.5"]`, false},
 
 	{"folders", anyName, "folder", "", say("フォルダーに付けた名前。空なら、つながっていない（マウントされていない）ものとして扱います。マウントされているかも確かめるときは { path, mounted }", "a name for a folder; an empty one is taken for a share that is not mounted. { path, mounted } looks at the mount as well"), `share = "/mnt/share"`, false},
 	{"folders.NAME", "path", "folder", "", say("フォルダーの場所。/ で始めます", "the place of the folder, beginning with /"), `path = "/mnt/share"`, true},

@@ -36,6 +36,7 @@ type Config struct {
 	Partners     map[string]*Partner
 	Folders      map[string]string // [folders]: name → absolute path
 	State        string            // absolute folder of the ledger as the file says it; "" when it does not
+	Sources      []*Source         // [source.NAME], in the file's order
 	Jobs         []*Job            // in the file's order; the reserved job summary last, when there is one
 	AdminPath    string            // admin.toml, absolute; "" for none
 	AlarmProgram string            // [programs] alarm: an absolute path, checked when it was read (CheckProgram); "" for none
@@ -47,6 +48,7 @@ type Config struct {
 
 	jobs         map[string]*Job
 	mayWrite     []string        // may_write_to in lower case; nil: anybody
+	mayRead      []string        // may_read_from in lower case
 	mounts       map[string]bool // folders that have to be mount points
 	inside       map[string]bool // addresses of [people], lower case
 	closed, open []calendar.Range

@@ -14,7 +14,8 @@ import (
 // Decoder hands a kind its own keys, checked, and collects problems with their lines.
 type Decoder struct {
 	Config *Config
-	Job    *Job // everything common to all kinds is filled in
+	Job    *Job   // everything common to all kinds is filled in; nil for a source
+	Source string // the source's name, "" for a job
 
 	s    *section
 	spec map[string]any  // what was read, for the rule

@@ -92,7 +92,7 @@ func (l *loader) kindOf(s *section) *kindKeys {
 	if v == "" {
 		return nil
 	}
-	if k, ok := l.kinds[v]; ok && v != summaryName {
+	if k, ok := l.kinds[v]; ok && !reserved(v) {
 		return k
 	}
 	l.nearKind(s, e.val, v)

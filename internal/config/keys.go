@@ -33,10 +33,13 @@ func Keys(kinds []Kind) []Key {
 	return all
 }
 
-// tableOfKind is where a kind's own keys stand: the kind summary has a table of its own.
+// tableOfKind is where a kind's own keys stand: the kinds summary and source have tables of their own.
 func tableOfKind(k Kind) string {
-	if k.Name() == summaryName {
+	switch k.Name() {
+	case summaryName:
 		return "summary"
+	case sourceName:
+		return "source.NAME"
 	}
 	return "job.NAME"
 }
@@ -138,7 +141,7 @@ var ownKeys = []Key{
 // says them is refused: to ignore them would be a promise that is not kept.
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
-	"":         {"source", "web", "program"},
+	"":         {"web", "program"},
 	"job.NAME": {"source", "check", "each", "where", "key", "columns", "tell", "remind"},
 }
 

@@ -18,6 +18,7 @@ var rest = map[string][]string{
 	"people":           {`sato = "佐藤 <sato@aozora.example>"`, `tanaka = "田中 <tanaka@aozora.example>"`, `mori = { mail = "mori@aozora.example" }`, `ogawa = "小川 <ogawa@aozora.example>"`},
 	"people.NAME":      {`name = "森"`, `mail = "mori@aozora.example"`},
 	"partner.NAME":     {`name = "株式会社アクメ商事"`, `mail = ["info@acme.example"]`},
+	"source.NAME":      {`file = "data/orders.csv"`},
 	"summary":          {`to = ["sato"]`},
 	"job.NAME":         {`kind = "send"`, `when = "毎営業日 9:30"`, `to = ["acme"]`, `letter = "a.txt"`},
 	"job.NAME.confirm": {`by = ["tanaka"]`},
@@ -26,19 +27,29 @@ var rest = map[string][]string{
 
 // instead replaces the other keys of the table where an example excludes them.
 var instead = map[string][]string{
-	"partner.NAME.title":     {`name = "株式会社アクメ商事"`, `mail = ["info@acme.example"]`, `person = "山田"`},
-	"mail.oauth2":            {`from = "経理 <keiri@aozora.example>"`, `auth = "xoauth2"`},
-	"job.NAME.when.month":    {`every = "year"`, `day = 25`, `at = "10:00"`, `if_closed = "before"`},
-	"job.NAME.when.on":       {`every = "week"`, `at = "10:00"`, `if_closed = "before"`},
-	"job.NAME.when.starting": {`every = "2 weeks"`, `at = "10:00"`, `if_closed = "before"`},
-	"job.NAME.when.dates":    {`at = "10:00"`, `if_closed = "before"`},
-	"job.NAME.when.cron":     {`if_closed = "before"`},
+	"partner.NAME.title":       {`name = "株式会社アクメ商事"`, `mail = ["info@acme.example"]`, `person = "山田"`},
+	"source.NAME.files":        {`cells = { "合計" = "H30" }`},
+	"source.NAME.cells":        {`files = "data/quotes/*.xlsx"`},
+	"source.NAME.folder":       {},
+	"source.NAME.parts":        {`folder = "data/invoices/*.pdf"`},
+	"source.NAME.url":          {},
+	"source.NAME.token_header": {`url = "https://erp.example/orders.csv"`},
+	"source.NAME.user":         {`url = "https://erp.example/orders.csv"`},
+	"source.NAME.secret_file":  {`url = "https://erp.example/orders.csv"`},
+	"source.NAME.database":     {`query = "select 1"`},
+	"source.NAME.query":        {`database = "sqlite:data/shop.sqlite"`},
+	"mail.oauth2":              {`from = "経理 <keiri@aozora.example>"`, `auth = "xoauth2"`},
+	"job.NAME.when.month":      {`every = "year"`, `day = 25`, `at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.on":         {`every = "week"`, `at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.starting":   {`every = "2 weeks"`, `at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.dates":      {`at = "10:00"`, `if_closed = "before"`},
+	"job.NAME.when.cron":       {`if_closed = "before"`},
 }
 
 // headers are the tables of a complete file.
 var headers = []struct{ table, header string }{
 	{"", ""}, {"company", "[company]"}, {"calendar", "[calendar]"}, {"mail", "[mail]"}, {"mail.oauth2", "[mail.oauth2]"},
-	{"folders", "[folders]"}, {"people", "[people]"}, {"people.NAME", "[people.mori]"}, {"partner.NAME", "[partner.acme]"},
+	{"folders", "[folders]"}, {"people", "[people]"}, {"people.NAME", "[people.mori]"}, {"partner.NAME", "[partner.acme]"}, {"source.NAME", "[source.orders]"},
 	{"summary", "[summary]"}, {"job.NAME", "[job.a]"}, {"job.NAME.confirm", "[job.a.confirm]"}, {"job.NAME.when", "[job.a.when]"},
 }
 
@@ -55,7 +66,7 @@ func fileWith(table, name string, examples ...string) string {
 			lines = other
 		}
 		// A table of its own only where the example stands in it: confirm, when and mori have two spellings.
-		if h.table != table && (h.table == "job.NAME.confirm" || h.table == "job.NAME.when" || h.table == "people.NAME" || h.table == "folders" || h.table == "mail.oauth2") {
+		if h.table != table && (h.table == "job.NAME.confirm" || h.table == "job.NAME.when" || h.table == "people.NAME" || h.table == "folders" || h.table == "mail.oauth2" || h.table == "source.NAME") {
 			continue
 		}
 		b.WriteString(h.header + "\n")
@@ -88,7 +99,7 @@ func world(t *testing.T, dir string) *strings.Replacer {
 	}
 	for name, text := range map[string]string{
 		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "syukujitsu.csv": string(days),
-		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/heartbeat-url": "https://hc-ping.com/x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
+		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/erp-token": "x", "etc/bod/heartbeat-url": "https://hc-ping.com/x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
 		"etc/bod/programs/tell-alarm": "#!/bin/sh\n", "etc/bod/programs/postfix-proof": "#!/bin/sh\n",
 	} {
 		path := filepath.Join(dir, name)

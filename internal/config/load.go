@@ -126,8 +126,8 @@ func newLoader(kinds []Kind) *loader {
 	all := Keys(kinds)
 	l.sets = setsOf(all)
 	for _, k := range kinds {
-		keys := l.sets[summaryName]
-		if k.Name() != summaryName {
+		keys := l.sets[tableOfKind(k)]
+		if !reserved(k.Name()) {
 			keys = keysOf(Keys([]Kind{k}), "job.NAME")
 			l.names = append(l.names, k.Name())
 		}
@@ -212,7 +212,7 @@ func (l *loader) named(key string) *table {
 	t, ok := e.value.(*table)
 	if !ok && !e.broken {
 		ja, en := "["+key+"]", "["+key+"]"
-		if key == "job" || key == "partner" {
+		if key == "job" || key == "partner" || key == sourceName {
 			ja, en = "["+key+".名前]", "["+key+".NAME]"
 		}
 		l.f.add(finding{off: e.off,
@@ -223,7 +223,7 @@ func (l *loader) named(key string) *table {
 }
 
 // topTables are the tables that a file may have, as a hint for those it may not.
-var topTables = []string{"company", "calendar", "mail", "folders", "people", "partner", summaryName, "job"}
+var topTables = []string{"company", "calendar", "mail", "folders", "people", "partner", sourceName, summaryName, "job"}
 
 func (l *loader) top(admin string) {
 	root := l.section(l.tree.root, "", "", "")
@@ -257,6 +257,7 @@ func (l *loader) top(admin string) {
 	} else if v := root.str("state"); v != "" {
 		l.c.State = l.keep(l.path(v))
 	}
+	l.sources()
 	l.jobs()
 }
 
@@ -480,6 +481,7 @@ func (l *loader) goodName(s *section, e *entry, what string) bool {
 		"person":  say("[people] の名前", "the name in [people]"),
 		"partner": say("[partner] の名前", "the name in [partner]"),
 		"folder":  say("[folders] の名前", "the name in [folders]"),
+		"source":  say("source の名前", "the name of the source"),
 	}[what]
 	bad := func(ja, en string) bool {
 		s.problem(e.off,

@@ -136,7 +136,7 @@ func (w *schemaWriter) byKind(o *schema) {
 	var words []string
 	own := make(map[string][]string)
 	for _, k := range w.kinds {
-		if k.Name() == summaryName {
+		if reserved(k.Name()) {
 			continue
 		}
 		words = append(words, k.Name())

@@ -21,6 +21,7 @@ func Tables() []Table {
 		{"people", say("[people]　社内の人", "[people]: people in the house"), true},
 		{"people.NAME", say("[people] の { } の中", "Inside the { } of [people]"), false},
 		{"partner.NAME", say("[partner.名前]　取引先", "[partner.NAME]: addressees outside"), false},
+		{"source.NAME", say("[source.名前]　仕事が読む表", "[source.NAME]: a table that jobs read"), false},
 		{"summary", say("[summary]　毎日のまとめ", "[summary]: the daily summary"), false},
 		{"job.NAME", say("[job.名前]　仕事", "[job.NAME]: a job"), true},
 		{"job.NAME.when", say("[job.名前.when]　予定を表で書くとき", "[job.NAME.when]: the schedule as a table"), false},

@@ -33,9 +33,9 @@ type Kind interface {
 // Kinds are all kinds, in the manual's order: the one visible table.
 var Kinds = []Kind{send{}, summary{}}
 
-// ConfigKinds are Kinds as config.Load takes them.
+// ConfigKinds are Kinds as config.Load takes them, and with them how a [source.NAME] is read.
 func ConfigKinds() []config.Kind {
-	var out []config.Kind
+	out := []config.Kind{source{}}
 	for _, k := range Kinds {
 		out = append(out, k)
 	}

@@ -209,9 +209,15 @@ func (o *database) words() string {
 }
 
 func (o *database) read(ctx context.Context, r *reading) (err error) {
-	secret, _, err := r.secret(o.secret)
+	secret, has, err := r.secret(o.secret)
 	if err != nil {
 		return err
+	}
+	if has && o.at != nil {
+		_, _, named := o.where("")
+		if err := r.guarded(named); err != nil {
+			return err
+		}
 	}
 	db, err := o.engine.open(ctx, r, o, secret)
 	if err != nil {

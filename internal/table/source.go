@@ -52,6 +52,7 @@ type World struct {
 	Days     *calendar.Days    // business days, for fresh_within
 	Language calendar.Language // of what takes the place of a value that is not there
 	Played   bool              // Now is played: how long ago a file was written can't be told by it
+	Guarded  bool              // there is an administrator: a secret goes only to hosts that MayReach names
 	// Open opens a file that jobs.toml may name, and nothing else.
 	Open func(path string) (*os.File, error)
 	// Glob finds the files of a pattern, sorted by name.

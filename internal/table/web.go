@@ -132,6 +132,11 @@ func (o *web) read(ctx context.Context, r *reading) error {
 	if err != nil {
 		return err
 	}
+	if has {
+		if err := r.guarded(o.url.Hostname()); err != nil {
+			return err
+		}
+	}
 	// Without TLS whoever listens has the token and the table; the administrator's own network is theirs to judge.
 	if o.url.Scheme == "http" && (r.world.MayReach == nil || !r.world.MayReach(o.url.Hostname())) {
 		return forbidden(r.source.Origin(), o.url.Hostname())
@@ -268,6 +273,16 @@ func (o *web) failed(ctx context.Context, r *reading, err error) error {
 	return &Problem{Code: CodeMissing, Err: err,
 		What: calendar.Text{JA: fmt.Sprintf("%s につながりません", o.words()), EN: fmt.Sprintf("%s cannot be reached", o.words())},
 		Next: calendar.Text{JA: "相手のサーバーと、この機械のネットワークを確かめてください", EN: "look at the server and at this machine's network"}}
+}
+
+// guarded keeps a secret that the administrator gave from a host that somebody else wrote into jobs.toml.
+func (r *reading) guarded(host string) error {
+	if !r.world.Guarded || r.world.MayReach != nil && r.world.MayReach(host) {
+		return nil
+	}
+	p := forbidden(r.source.Origin(), host)
+	p.What = calendar.Text{JA: fmt.Sprintf("%s：パスワードやトークンは、管理者が許したサーバーにだけ渡せます（%s）", r.source.Origin(), host), EN: fmt.Sprintf("%s: a password or token is given only to hosts that the administrator has named, and %s is none", r.source.Origin(), host)}
+	return p
 }
 
 // secret reads the secret of the source. A key that names a file needs it; the credential is there or not.

@@ -1,0 +1,58 @@
+package jobs
+
+import (
+	"time"
+
+	"bod/internal/config"
+	"bod/internal/table"
+)
+
+// source is how config reads a [source.NAME]: with table's own list of keys. It is no kind of job and has no run.
+type source struct{}
+
+func (source) Name() string { return "source" }
+
+func (source) Keys() []config.Key {
+	var out []config.Key
+	for _, k := range table.Keys() {
+		out = append(out, config.Key{Table: "source.NAME", Name: k.Name, Type: k.Type, Default: k.Default, Meaning: k.Meaning, Example: k.Example})
+	}
+	return out
+}
+
+func (source) Decode(d *config.Decoder) any { return table.Decode(d.Source, d, d.Rule()) }
+
+func (source) Outside(*config.Config, any) bool { return false }
+
+// Sources are the sources of a configuration by name.
+func Sources(c *config.Config) map[string]*table.Source {
+	out := make(map[string]*table.Source, len(c.Sources))
+	for _, s := range c.Sources {
+		if spec, ok := s.Spec.(*table.Source); ok && spec != nil {
+			out[s.Name] = spec
+		}
+	}
+	return out
+}
+
+// TableWorld is what the sources of a configuration may reach. With played time nothing is told by how long ago a file
+// was written.
+func TableWorld(c *config.Config, now time.Time, played bool) *table.World {
+	return &table.World{
+		Now: now, Zone: c.Zone, Days: c.Days, Language: c.Language, Played: played, Guarded: c.AdminPath != "",
+		Open: c.Open, MayReach: c.MayReadFrom, Secret: c.SourceSecret,
+		Glob: func(pattern string) ([]table.Found, error) {
+			ms, err := c.Glob(pattern)
+			out := make([]table.Found, len(ms))
+			for i, m := range ms {
+				out[i] = table.Found{Path: m.Path, Name: m.Name, Size: m.Size, Modified: m.ModTime}
+			}
+			return out, err
+		},
+	}
+}
+
+// Tables are the sources of one run, each read once when it is first asked for. The caller closes them.
+func (w *World) Tables() *table.Tables {
+	return table.NewTables(TableWorld(w.Config, w.Now, w.Rehearsal), Sources(w.Config))
+}
