@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +83,19 @@ func (b *desk) completeJobs(most int) completer {
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp
 	}
+}
+
+// completePeople offers the people of the file by their short names.
+func (b *desk) completePeople(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	c, _ := b.load(b.file)
+	if c == nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []cobra.Completion
+	for _, id := range slices.Sorted(maps.Keys(c.People)) {
+		out = append(out, cobra.CompletionWithDesc(id, clean(c.People[id].Name)))
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
 }
 
 // completePeriods offers the periods near now of the job that is named already.

@@ -84,6 +84,7 @@ Exit status
 	f.StringVar(&b.admin, "admin", "", b.in("管理者のファイル（なければ環境変数 BOD_ADMIN、それもなければ /etc/bod/admin.toml があるときだけ。none なら読まない）`FILE`", "the administrator's file `FILE`; else $BOD_ADMIN, else /etc/bod/admin.toml where it exists; none: not read"))
 	f.StringVar(&b.state, "state", "", b.in("記録のフォルダ（なければ $STATE_DIRECTORY、予定表の state、.bod の順に見る）`DIR`", "the ledger's folder `DIR`; else $STATE_DIRECTORY, state in the rules, .bod"))
 	f.StringVar(&b.by, "by", "", b.in("操作する人（[people] の名前）`NAME`", "who acts, a name of [people] `NAME`"))
+	b.completeFlag(root, "by", b.completePeople)
 
 	for _, g := range []struct{ id, ja, en string }{
 		{groupRules, "予定を確かめる", "Look ahead"},

@@ -135,7 +135,7 @@ func (a *asking) duty() (*duty, error) {
 	if d := a.rules.duties[a.req.Job]; d != nil {
 		return d, nil
 	}
-	return nil, a.no("「%s」という仕事は、いまの予定表（jobs.toml）にありません", "there is no job %q in jobs.toml", a.req.Job)
+	return nil, a.no("「%s」という仕事は、いまの予定表（jobs.toml）にありません。保存したばかりなら、1分ほど待ってください", "there is no job %q in jobs.toml; if it was saved just now, wait a minute", a.req.Job)
 }
 
 // run finds the run that the request names; there is false when it names a message only.
