@@ -64,6 +64,9 @@ type Office struct {
 
 	sending sync.Mutex // Deliver
 	line    line
+
+	calling sync.Mutex // programs
+	asked   map[int64]asked
 }
 
 // standing is one jobs.toml at work. It is never changed; Swap puts another in its place.

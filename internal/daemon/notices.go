@@ -13,6 +13,9 @@ import (
 // recount is how often bod's own notices are worked out again while the ledger stands still: some tell of days that passed.
 const recount = 10 * time.Minute
 
+// recountDoubt is the same where the mail server's log can be asked: what it did not settle by then is told.
+const recountDoubt = time.Minute
+
 // told is when the notices were last worked out.
 type told struct {
 	head int64
@@ -26,10 +29,14 @@ func (o *Office) notices(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	if head == o.told.head && now.Before(o.told.at.Add(recount)) {
+	st := o.at.Load()
+	every := recount
+	if st.config.ProofProgram != "" {
+		every = recountDoubt
+	}
+	if head == o.told.head && now.Before(o.told.at.Add(every)) {
 		return nil
 	}
-	st := o.at.Load()
 	var fresh []ledger.NewMessage
 	err = o.ledger.View(ctx, func(v *ledger.View) (err error) {
 		defer func() {

@@ -18,6 +18,9 @@ import (
 // tells nothing twice, it only costs reading.
 const missedSpan = 7 * 24 * time.Hour
 
+// proofFirst is how long the mail server's log is given, where it can be asked, before a person is.
+const proofFirst = 2 * time.Minute
+
 // Notices returns every notice that ought to exist now, from the ledger alone: what is held, late, failed, missed, unknown, what waits, what asks for a confirmation, a paused queue.
 // Their keys are notice/<what>/<id>/<digest of what it tells>, so that each goes out once; the ledger drops those that it has.
 // What can't be read or worded is left out and returned as an error beside the others.
@@ -28,6 +31,9 @@ func Notices(ctx context.Context, c *config.Config, v *ledger.View, now time.Tim
 	for _, m := range ms {
 		if ctx.Err() != nil {
 			return out, ctx.Err()
+		}
+		if m.what == whatUnknown && c.ProofProgram != "" && now.Before(m.since.Add(proofFirst)) {
+			continue
 		}
 		for _, p := range m.told(c, now) {
 			key := noticeKey(m.what, m.id(), m.digest(), p.ID)
