@@ -439,8 +439,12 @@ func (l *loop) caller(ctx context.Context) {
 		case <-l.call:
 		}
 		l.outage.tell(ctx, l.office)
-		if err := l.office.raise(ctx, alarmAfter); err != nil && ctx.Err() == nil {
-			l.log.Error("couldn't tell what mail can't; it is tried again", "err", err)
+		settled, err := l.office.programs(ctx, alarmAfter)
+		if err != nil && ctx.Err() == nil {
+			l.log.Error("couldn't call the administrator's programs; it is tried again", "err", err)
+		}
+		if settled > 0 {
+			l.wake()
 		}
 	}
 }
@@ -494,8 +498,12 @@ func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 		o.Say("%s", unsent)
 	}
 	// Nobody looks again in two minutes.
-	if err := h.office.raise(ctx, 0); err != nil {
+	if settled, err := h.office.programs(ctx, 0); err != nil {
 		return err
+	} else if settled > 0 {
+		if err := h.office.settle(ctx); err != nil {
+			return err
+		}
 	}
 	return h.answers(ctx, o, asked)
 }
