@@ -36,9 +36,9 @@ type pulse struct {
 	beat   chan struct{} // the loop came round
 	client *http.Client
 	wait   time.Duration // before the second try; four times as long before the third
-	next   time.Time // nothing is said before, unless something is amiss that was not told
-	told   string    // what was told to be amiss, "" while all is well
-	silent string    // why the monitor could not be reached, "" while it can
+	next   time.Time     // nothing is said before, unless something is amiss that was not told
+	told   string        // what was told to be amiss, "" while all is well
+	silent string        // why the monitor could not be reached, "" while it can
 
 	heard    atomic.Int64 // when it last took a word, in microseconds; 0: never
 	failures atomic.Int64 // words that it did not take

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -57,6 +58,7 @@ type opened struct {
 	ledger *ledger.Ledger
 	config *config.Config
 	watch  *watch
+	dir    string // of the ledger
 }
 
 // close closes the ledger. It waits for jobs that are being prepared, but not for ever for one that hangs in a read:
@@ -130,7 +132,7 @@ func open(ctx context.Context, o RunOptions, once bool) (*opened, error) {
 	case c.Mail.TrialTo != nil:
 		t("試し：メールはすべて "+c.Mail.TrialTo.Mail+" に送ります", "trial: all mail goes to "+c.Mail.TrialTo.Mail)
 	}
-	return &opened{office: office, ledger: l, config: c, watch: w}, nil
+	return &opened{office: office, ledger: l, config: c, watch: w, dir: dir}, nil
 }
 
 // openError says why the ledger couldn't be opened, and what to do.
@@ -193,6 +195,7 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 		ring: make(chan struct{}, 1), send: make(chan struct{}, 1), call: make(chan struct{}, 1),
 	}
 	l.pulse = newPulse(h.office, o.testOnlyMonitor)
+	l.metrics = newMetrics(h.office, h.dir, l.pulse)
 	l.alarms = &alarms{log: o.Log, ring: l.wake}
 	defer func() { err = errors.Join(err, l.alarms.stop()) }()
 
@@ -201,6 +204,7 @@ func Run(ctx context.Context, o RunOptions, reload <-chan struct{}) (err error) 
 	sender.Go(func() { l.sender(ctx) })
 	sender.Go(func() { l.caller(ctx) })
 	sender.Go(func() { l.pulse.run(ctx) })
+	sender.Go(func() { l.metrics.run(ctx) })
 	// The sender ends first: what it has in its hands still needs the ledger.
 	defer func() { stop(); sender.Wait() }()
 
@@ -223,6 +227,8 @@ type loop struct {
 	call   chan struct{} // the administrator's programs may have something to do
 	outage outage
 	pulse  *pulse
+
+	metrics *metrics
 
 	rules   *standing // whose alarms are set
 	changes int64
@@ -289,10 +295,13 @@ func (l *loop) run(ctx context.Context, reload <-chan struct{}) error {
 // step does one Step and wakes the sender. A ledger that can't be written leaves everything as it is: nothing is sent without
 // it, and it is tried again, less and less often.
 func (l *loop) step(ctx context.Context) time.Time {
+	began := time.Now()
 	next, err := l.office.Step(ctx)
 	if ctx.Err() != nil {
 		return next
 	}
+	l.metrics.step(began, next, err)
+	nudge(l.metrics.moved)
 	defer nudge(l.call)
 	if err != nil {
 		l.tries++
@@ -400,6 +409,7 @@ func (l *loop) reload(ctx context.Context) {
 	l.sd.reloading()
 	l.watch.read()
 	problems, err := l.office.reload(ctx, l.o.ConfigPath, l.o.Admin, l.watch.loaded)
+	l.metrics.read(slices.ContainsFunc(problems, func(p config.Problem) bool { return !p.Warning }))
 	for _, p := range problems {
 		l.log.Warn("jobs.toml", "job", p.Job, "err", p.String())
 	}
