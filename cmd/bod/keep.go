@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -86,10 +87,10 @@ func (b *desk) backupCommand() *cobra.Command {
 		Short: b.in("記録の控えを取る", "write a copy of the ledger"),
 		Long: b.in(`記録の完全な控えを1つのファイルに書きます。bod が動いたままで構いません。FILE がすでに
 あるときは書きません。控えから戻したあとは、二重に送らないよう、bod は一度すべてを
-止めて確認を求めます（bod retry --restored）。`,
+止めて確認を求めます（bod restore）。`,
 			`Writes a complete copy of the ledger into one file, which must not be there yet. bod may go
 on meanwhile. After a restore bod holds everything until a person says to go on
-(bod retry --restored), for the copy does not know what was sent since.`),
+(see bod restore), for the copy does not know what was sent since.`),
 		Example: b.in("  bod backup /media/hikae/bod-20261125.db", "  bod backup /media/usb/bod-20261125.db"),
 		Args:    b.takes(1, 1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -104,6 +105,14 @@ on meanwhile. After a restore bod holds everything until a person says to go on
 					next: b.in("ほかの名前を書いてください", "choose another name")}
 			}
 			if err := l.Backup(cmd.Context(), args[0]); err != nil {
+				switch {
+				case errors.Is(err, ledger.ErrFull):
+					return &fault{code: exitFailed, what: b.in("書き込む先に空きがなく、控えを取れませんでした", "there is no room for the copy"),
+						next: b.in("空きを作るか、ほかの場所に取ってください。途中のものは残していません", "make room or choose another place; nothing of it was left there"), cause: err}
+				case errors.Is(err, ledger.ErrReadOnly):
+					return &fault{code: exitFailed, what: b.in("書き込む先が読み取り専用で、控えを取れませんでした", "couldn't write the copy, for its place is read-only"),
+						next: b.in("ほかの場所に取ってください", "choose another place"), cause: err}
+				}
 				return b.fail(err, calendar.Text{JA: "控えを取れませんでした", EN: "couldn't write the copy"},
 					calendar.Text{JA: "書き込む先のフォルダと空きを確かめてください", EN: "check the folder and the room on its disk"})
 			}

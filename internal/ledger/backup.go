@@ -34,7 +34,7 @@ func (l *Ledger) Backup(ctx context.Context, file string) (err error) {
 	// A name of its own in the same folder, so that the rename is one step; 0600 before anything is in it.
 	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+"-")
 	if err != nil {
-		return err
+		return rights(err)
 	}
 	name := f.Name()
 	defer func() {
@@ -54,13 +54,13 @@ func (l *Ledger) Backup(ctx context.Context, file string) (err error) {
 	}
 	_, err = s.conn.ExecContext(ctx, "VACUUM INTO $1", name)
 	if err := errors.Join(explain(err), s.close()); err != nil {
-		return err
+		return plain(filepath.Dir(file), err)
 	}
 	if f, err = os.OpenFile(name, os.O_RDWR, 0); err != nil {
 		return err
 	}
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
+		return rights(err)
 	}
 	// Link refuses a name that came to be taken meanwhile; a rename would not.
 	if err := os.Link(name, file); errors.Is(err, fs.ErrExist) {

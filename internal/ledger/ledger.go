@@ -178,7 +178,7 @@ func (l *Ledger) update(ctx context.Context, now time.Time, who Who, m mode, fn 
 	if l.broken != nil {
 		return l.broken
 	}
-	return l.transact(ctx, now, who, m, fn)
+	return plain(l.dir, l.transact(ctx, now, who, m, fn))
 }
 
 // transact is update by who has the turn.
@@ -380,7 +380,7 @@ func (l *Ledger) Touch(ctx context.Context, now time.Time) error {
 		return l.broken
 	}
 	if _, err := l.writer.exec("UPDATE pulse SET touched = $1 WHERE one = 1", now.UnixMicro()); err != nil {
-		return fmt.Errorf("couldn't touch the ledger: %w", err)
+		return fmt.Errorf("couldn't touch the ledger: %w", plain(l.dir, err))
 	}
 	var at int64
 	if err := l.writer.get("SELECT touched FROM pulse WHERE one = 1", nil, &at); err != nil {

@@ -51,7 +51,11 @@ func readMarker(dir string) (*marker, error) {
 
 // write replaces the marker in one step.
 func (m marker) write(dir string) error {
-	if err := m.replace(dir); err != nil {
+	err := m.replace(dir)
+	if kind := fileKind(err); kind != nil {
+		err = fmt.Errorf("%w: %w", kind, err)
+	}
+	if err != nil {
 		return fmt.Errorf("couldn't write the ledger's marker: %w", err)
 	}
 	return nil

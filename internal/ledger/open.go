@@ -41,7 +41,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Ledger, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("couldn't open the ledger in %s: %w", dir, err)
+			err = fmt.Errorf("couldn't open the ledger in %s: %w", dir, plain(dir, err))
 		}
 	}()
 	if err := folder(dir, o.Create); err != nil {
@@ -131,7 +131,7 @@ func OpenReader(ctx context.Context, dir string) (_ *Ledger, err error) {
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("couldn't open the ledger in %s to read: %w", dir, err)
+			err = fmt.Errorf("couldn't open the ledger in %s to read: %w", dir, plain(dir, err))
 		}
 	}()
 	if err := folder(dir, false); err != nil {
@@ -215,13 +215,40 @@ func folder(dir string, create bool) error {
 
 // rights gives an error of the file system the kind that callers tell apart.
 func rights(err error) error {
-	switch {
-	case errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: %w", ErrReadOnly, err)
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%w: %w", ErrFull, err)
+	if kind := fileKind(err); kind != nil {
+		return fmt.Errorf("%w: %w", kind, err)
 	}
 	return fmt.Errorf("%w: %w", ErrRights, err)
+}
+
+// fileKind is the kind of an error of the file system that is not about rights; nil for none.
+func fileKind(err error) error {
+	switch {
+	case errors.Is(err, syscall.EROFS):
+		return ErrReadOnly
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ErrFull
+	case errors.Is(err, syscall.EIO):
+		return ErrDisk
+	}
+	return nil
+}
+
+// plain says of an error of SQLite what is the matter with the disk that dir lies on. SQLite tells a disk that
+// turned out to be full at the sync, or a file that it can't make on a read-only one, like any other error.
+func plain(dir string, err error) error {
+	var fs syscall.Statfs_t
+	if err == nil || !errors.Is(err, ErrDisk) && !errors.Is(err, ErrRights) || syscall.Statfs(dir, &fs) != nil {
+		return err
+	}
+	const readOnly, room = 1, 64 << 10 // ST_RDONLY; less than a transaction of ours takes
+	switch {
+	case fs.Flags&readOnly != 0:
+		return fmt.Errorf("%w: %w", ErrReadOnly, err)
+	case errors.Is(err, ErrDisk) && fs.Bavail*uint64(fs.Bsize) < room:
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // owned refuses what belongs to someone else: files that root makes in a service's
