@@ -60,11 +60,14 @@ func (b *desk) nextCommand() *cobra.Command {
 		Long: b.in(`これからの予定を、日時の順に出します。休みのために日がずれるものは、もとの日と理由を
 添えます。祝日の表が途中で終わるときは、その先の日付に * を付けます（まだ変わるかも
 しれません）。bod run が使うのと同じ暦で数えます。記録があれば、見送りにした回や前もって
-送った回、確認を待っている回は、そのことを添えます。`,
+送った回、確認を待っている回は、そのことを添えます（--json では state、word、why）。--ics は、
+見送りにした回を取り消し（STATUS:CANCELLED）として出すので、前に取り込んだ予定も消えます。`,
 			`Lists what will happen, by date. Where a closed day moves something, its own day and the
 reason are told. Dates after the end of the holiday table are marked with *, for they may
 still change. It counts with the very calendar that bod run uses. Where there is a ledger,
-what was left out, was done early or waits for somebody says so.`),
+what was left out, was done early or waits for somebody says so (--json: state, word and
+why). --ics calls off what was left out (STATUS:CANCELLED), so that a calendar which took it
+in before drops it.`),
 		Example: b.in(`  bod next
   bod next hosting-acme --days 365
   bod next --from 2026-12-01 --days 31

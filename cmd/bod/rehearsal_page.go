@@ -119,7 +119,7 @@ func (b *desk) headers(m playedMail) [][2]string {
 			out = append(out, [2]string{n, h[1]})
 		}
 	}
-	out = append(out, [2]string{b.in("日時", "Date"), calendar.DateOf(m.at).Long(b.lang) + " " + m.at.Format("15:04")})
+	out = append(out, [2]string{b.in("日時", "Date"), calendar.DateOf(m.at).Long(b.lang) + " " + hour(m.at)})
 	for i, f := range m.letter.files {
 		name := ""
 		if i == 0 {
@@ -190,7 +190,7 @@ func (b *desk) sheet(title string) sheet {
 }
 
 func (b *desk) pageMoment(p *played, m *moment) pageMoment {
-	out := pageMoment{Time: m.at.Format("15:04"), What: m.what, Word: momentWords[m.what].In(b.lang), Title: m.title, Lines: b.details(p, m)}
+	out := pageMoment{Time: hour(m.at), What: m.what, Word: momentWords[m.what].In(b.lang), Title: m.title, Lines: b.details(p, m)}
 	for _, i := range m.mails {
 		mail := p.mails[i]
 		to := "" // the one mail of a moment has been told of above it

@@ -495,7 +495,7 @@ func (p *played) short(d calendar.Date, l calendar.Language) string {
 }
 
 func (p *played) moment(t time.Time, l calendar.Language) string {
-	return p.short(calendar.DateOf(t), l) + " " + t.Format("15:04")
+	return p.short(calendar.DateOf(t), l) + " " + hour(t)
 }
 
 // span is the days that were played.
@@ -594,7 +594,7 @@ func (b *desk) printPlayed(p *played, out string) {
 		}
 		for i, line := range wrap(m.title, 80-indent) {
 			if i == 0 {
-				b.say(" %s  %s  %s  %s\n", pad(date, day), m.at.Format("15:04"), pad(momentWords[m.what].In(b.lang), verb), line)
+				b.say(" %s  %s  %s  %s\n", pad(date, day), clock(m.at), pad(momentWords[m.what].In(b.lang), verb), line)
 			} else {
 				b.say("%s%s\n", strings.Repeat(" ", indent), line)
 			}
@@ -636,9 +636,9 @@ func (b *desk) printPlayed(p *played, out string) {
 
 // summaryRule says when the summaries come, as they were played.
 func (b *desk) summaryRule(p *played) string {
-	at := p.summaries[0].at.Format("15:04")
+	at := hour(p.summaries[0].at)
 	for _, m := range p.summaries {
-		if m.at.Format("15:04") != at {
+		if hour(m.at) != at {
 			return b.in("時刻は日によって違います", "at various times")
 		}
 	}
