@@ -302,7 +302,7 @@ func TestDeb(t *testing.T) {
 		}
 		m.run(t, "getent", "passwd", "bod")
 		// The example that the words after the install name is a whole office.
-		m.sh(t, "cp -r /usr/share/doc/bod/example/. /srv/bod/; cd /srv/bod; runuser -u bod -- bod check -q; rm -rf /srv/bod/example /srv/bod/jobs.*")
+		m.sh(t, "cp -r /usr/share/doc/bod/example/. /srv/bod/; chmod -R g+w /srv/bod/jobs.toml /srv/bod/example; cd /srv/bod; test $(stat -c %a-%G jobs.toml) = 660-bod; runuser -u bod -- bod check -q; rm -rf /srv/bod/example /srv/bod/jobs.*")
 		reload := m.sh(t, "systemctl --version | sed -n '1s/systemd \\([0-9]*\\).*/\\1/p'")
 		_, err := m.try(t, "test", "-L", link)
 		if old := strings.TrimSpace(reload) < "253"; old != (err == nil) {
