@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -41,7 +42,8 @@ func newDuty(c *config.Config, j *config.Job, identity string) *duty {
 	return d
 }
 
-// addresses collects every mail address that a rule says, its addressees' included.
+// addresses collects every mail address that the kind's own part of a rule says: to whom it goes. The owner and those who confirm
+// are named in the rule as well, and a letter is not theirs for that.
 func addresses(ruleJSON []byte) map[string]bool {
 	found := map[string]bool{}
 	var walk func(any)
@@ -61,9 +63,9 @@ func addresses(ruleJSON []byte) map[string]bool {
 			}
 		}
 	}
-	var v any
-	if json.Unmarshal(ruleJSON, &v) == nil {
-		walk(v)
+	var rule struct{ Spec any }
+	if json.Unmarshal(ruleJSON, &rule) == nil {
+		walk(rule.Spec)
 	}
 	return found
 }
@@ -126,10 +128,11 @@ func (o *Office) see(ctx context.Context, next *standing, now, restored time.Tim
 				changed++
 			}
 		}
-		for name, k := range known.byName {
+		for _, name := range slices.Sorted(maps.Keys(known.byName)) {
 			if duties[name] != nil {
 				continue
 			}
+			k := known.byName[name]
 			if !k.Gone {
 				k.Gone, k.Changed = true, now
 				if err := tx.PutJob(k); err != nil {
