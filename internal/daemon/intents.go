@@ -68,6 +68,9 @@ func (o *Office) answer(ctx context.Context, in ledger.Intent, now time.Time, wr
 			return err
 		}
 		no = refusal{a.say("エラーのため、できませんでした：%v", "couldn't do it: %v", err)}
+		if what, _ := ledger.Advice(err, a.lang != calendar.English); what != "" {
+			no = refusal{a.say("%sそのため、行っていません。直ってから、もう一度依頼してください（%v）", "%s So it was not done: ask again when that is mended (%v)", what, err)}
+		}
 	}
 	o.log.Warn("refused", "verb", in.Verb, "who", in.Who.Name, "err", no.text)
 	if err := write(ctx, now, in.Who, func(tx *ledger.Tx) error { return tx.FinishIntent(in.ID, false, no.text) }); err != nil {
