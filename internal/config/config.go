@@ -173,6 +173,7 @@ type Job struct {
 	About     calendar.AboutRule
 	Missed    Missed
 	LateUntil calendar.Lead // 3 days when not said
+	GiveUp    calendar.Lead // give_up: how long a refused letter is tried again; [mail]'s when not said
 	Resend    bool          // on_unknown = "resend": sent again when it is not known whether it arrived
 	Confirm   *Confirm      // nil: none
 	Spec      any           // the kind's own part, decoded by its Kind

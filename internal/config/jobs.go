@@ -182,6 +182,9 @@ func (l *loader) common(s *section, job *Job) {
 	if job.LateUntil, ok = s.leadOf("late_until", calendar.ParseLeadAfter); !ok {
 		job.LateUntil, _ = calendar.ParseLead("3 days")
 	}
+	if job.GiveUp, ok = s.leadOf("give_up", calendar.ParseLeadAfter); !ok {
+		job.GiveUp = l.c.Mail.GiveUp
+	}
 	if e := s.get("on_unknown"); e != nil {
 		switch v := s.str("on_unknown"); v {
 		case "", "hold":
@@ -416,6 +419,9 @@ func (l *loader) write(s *section, job *Job, kind *kindKeys, d *Decoder) {
 	}
 	if !job.Prepare.IsZero() {
 		r.Prepare = job.Prepare.Sentence(calendar.English)
+	}
+	if s.has("give_up") {
+		r.GiveUp = job.GiveUp.Sentence(calendar.English)
 	}
 	if job.Resend {
 		r.OnUnknown = "resend"

@@ -77,7 +77,7 @@ var ownKeys = []Key{
 	{"mail", "rate", "text", "", say("送る速さの上限", "how fast mail may go at most"), `rate = "20 per minute"`, false},
 	{"mail", "trial_to", "address", "", say("書くと、すべてのメールをこのアドレスだけに送ります（お試し）", "when written, all mail goes to this address only (trial)"), `trial_to = "sato@aozora.example"`, false},
 	{"mail", "outbox", "folder", `"outbox"`, say("サーバーがないときにメールを書き出すフォルダー", "the folder where mail is written when there is no server"), `outbox = "outbox"`, false},
-	{"mail", "give_up", "span", `"3 days"`, say("サーバーに断られつづけたとき、送り直しをやめるまでの時間", "how long a message is tried again while the server refuses it for now"), `give_up = "3 days"`, false},
+	{"mail", "give_up", "span", `"3 days"`, say("サーバーにつながらない、またはいまは受け取れないと断られつづけたとき、送り直しをやめて担当者に知らせるまでの時間", "how long a letter is tried again while the server can't be reached or refuses it for now; then it has failed, and the owner is told"), `give_up = "3 days"`, false},
 	{"mail", "oauth2", "table", "", say("auth = \"xoauth2\" のときの設定。[mail.oauth2] の表に書きます", "the settings for auth = \"xoauth2\", in the table [mail.oauth2]"), `oauth2 = { token_url = "https://login.example/token", client_id = "bod", scopes = ["mail.send"] }`, false},
 
 	{"mail.oauth2", "token_url", "text", "", say("トークンを受け取る場所（https://）", "where the token is fetched (https://)"), `token_url = "https://login.example/token"`, true},
@@ -117,6 +117,7 @@ var ownKeys = []Key{
 	{"job.NAME", "about", "text", "", say("手紙が何月分の話か。当月、前月、当四半期など。なければその回の期間", "the period that the letter speaks of: this month, previous month, this quarter …; else the occurrence's own"), `about = "当月"`, false},
 	{"job.NAME", "missed", "text", "", say("機械が止まっていて過ぎた分。latest（最新だけ）、each（全部）、skip（見送る）、ask（人に聞く）。なければ社外へは ask、社内へは latest", "what passed while the machine was off: latest, each, skip or ask; else ask where mail goes outside, latest in the house"), `missed = "ask"`, false},
 	{"job.NAME", "late_until", "span", `"3 days"`, say("予定をどれだけ過ぎたら「実施できず」とするか", "how long after due it is given up"), `late_until = "3 days"`, false},
+	{"job.NAME", "give_up", "span", "", say("サーバーにつながらない、またはいまは受け取れないと断られつづけたとき、送り直しをやめて担当者に知らせるまでの時間。なければ [mail] の give_up", "how long its letters are tried again while the server can't be reached or refuses them for now; then they have failed, and the owner is told. Else as in [mail]"), `give_up = "6 hours"`, false},
 	{"job.NAME", "on_unknown", "text", `"hold"`, say("届いたか分からなくなったとき。hold（人に聞く）、resend（自動で送り直す。2回まで。同じものが2通届いても困らない仕事だけに）", "when it is not known whether it arrived: hold (a person is asked) or resend (sent again by itself, twice at most; only where a second copy harms nobody)"), `on_unknown = "resend"`, false},
 	{"job.NAME", "confirm", "table", "", say("送る前の確認。だれの、何回の確認が要るか", "the yes that is needed before it goes: whose, and how many"), `confirm = { by = ["tanaka"], count = 1 }`, false},
 	{"job.NAME", "country", "text", "", say("この仕事の休みの数え方。なければ [calendar] の country", "which days are closed for this job; else the country of [calendar]"), `country = "jp-bank"`, false},

@@ -243,7 +243,7 @@ func TestSpansThatCountTheOtherWay(t *testing.T) {
 	job := small + "[job.a]\nkind = \"send\"\nwhen = \"毎営業日 9:30\"\nto = \"acme\"\nletter = \"a.txt\"\n"
 	for line, wrong := range map[string]bool{
 		`prepare = "1営業日後"`: true, `prepare = "2 days after"`: true, `prepare = "1営業日前"`: false, `prepare = "2 days"`: false,
-		`late_until = "3日前"`: true, `late_until = "3日以内"`: false, `late_until = "2 days after"`: false,
+		`give_up = "3日前"`: true, `give_up = "6 hours"`: false, `late_until = "3日前"`: true, `late_until = "3日以内"`: false, `late_until = "2 days after"`: false,
 	} {
 		if l := loadText(t, inOffice(job+line+"\n")); (l.f.errors > 0) != wrong {
 			t.Errorf("%s: said %q", line, l.said(calendar.Japanese))

@@ -159,7 +159,7 @@ func (l *loader) mail() {
 		m.Outbox = s.l.path(v)
 	}
 	var ok bool
-	if m.GiveUp, ok = s.lead("give_up"); !ok {
+	if m.GiveUp, ok = s.leadOf("give_up", calendar.ParseLeadAfter); !ok {
 		m.GiveUp, _ = calendar.ParseLead("3 days")
 	}
 	s.oauth2()

@@ -22,6 +22,7 @@ type RuleRecord struct {
 	Country       string         `json:"country"`              // whose closed days count
 	Enabled       bool           `json:"enabled"`              //
 	FiscalYearEnd int            `json:"fiscal_year_end"`      // month
+	GiveUp        string         `json:"give_up,omitempty"`    // English; "": as [mail] says
 	Kind          string         `json:"kind"`                 //
 	LateUntil     string         `json:"late_until"`           // English
 	Missed        Missed         `json:"missed"`               //

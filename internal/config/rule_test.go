@@ -66,6 +66,7 @@ func TestWhatChangesARule(t *testing.T) {
 		{"the pattern", "x-*.pdf", "y-*.pdf", false},
 		{"the fiscal year", "= 3", "= 4", false},
 		{"the zone", "Asia/Tokyo", "Europe/Berlin", false},
+		{"how long it is tried again", "letter = ", "give_up = \"6 hours\"\nletter = ", false},
 		{"enabled", "letter = ", "enabled = false\nletter = ", false},
 		{"somebody else's address", "佐藤 <sato@", "佐藤 <s@", true},
 		{"the company", "fiscal_year_end", "tel = \"1\"\nfiscal_year_end", true},

@@ -3,10 +3,12 @@ package daemon
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"bod/internal/ledger"
@@ -281,7 +283,7 @@ func (o *Office) endUnsaid(ctx context.Context, m ledger.Message, result mailer.
 		for _, d := range to {
 			rs = append(rs, mailer.Receipt{To: d.Mail, Result: result, Stage: stage, Words: cause.Error(), At: now})
 		}
-		return tx.Receive(token, rs, retry(m, now))
+		return tx.Receive(token, rs, o.retry(tx, m, now))
 	})
 	if err != nil && !errors.Is(err, ledger.ErrStale) && !errors.Is(err, ledger.ErrNotFound) {
 		return fmt.Errorf("couldn't note that the message %s did not go: %w", m.Number, err)
@@ -290,16 +292,55 @@ func (o *Office) endUnsaid(ctx context.Context, m ledger.Message, result mailer.
 }
 
 // retry gives a deferred delivery its next try: 1, 2, 4, 8 … 30 minutes, each a little more or less so that many don't come
-// at once; zero when its deadline would have passed by then.
-func retry(m ledger.Message, now time.Time) func(ledger.Delivery) time.Time {
+// at once. The last one is at the end of the time that it is tried for, and zero after that. A person's word begins the time anew.
+func (o *Office) retry(tx *ledger.Tx, m ledger.Message, now time.Time) func(ledger.Delivery) time.Time {
 	return func(d ledger.Delivery) time.Time {
-		wait := backoff(max(1, d.Attempts))
-		at := now.Add(wait + time.Duration(rand.Int64N(int64(wait/5)+1)) - wait/10)
-		if !m.Deadline.IsZero() && at.After(m.Deadline) {
-			return time.Time{}
+		since, tries, err := trying(tx.View, d.ID)
+		if err != nil {
+			o.log.Error("couldn't read since when a message is tried", "job", m.Job, "message", m.Number, "err", err)
+			since, tries = m.Queued, d.Attempts
 		}
-		return at
+		end := m.Deadline
+		if m.Class == ledger.ClassLetter {
+			st := o.at.Load()
+			lead, days := st.config.Mail.GiveUp, st.config.Days
+			if duty := st.duties[m.Job]; duty != nil {
+				lead, days = duty.job.GiveUp, duty.job.Days
+			}
+			end = lead.After(since, days)
+		}
+		wait := backoff(max(1, tries))
+		at := now.Add(wait + time.Duration(rand.Int64N(int64(wait/5)+1)) - wait/10)
+		switch {
+		case end.IsZero() || !at.After(end):
+			return at
+		case now.Before(end):
+			return end
+		}
+		return time.Time{}
 	}
+}
+
+// trying is since when a delivery may go without a person's word between, and how often it was tried since.
+func trying(v *ledger.View, delivery int64) (since time.Time, tries int, err error) {
+	es, err := v.EventsOf("delivery", strconv.FormatInt(delivery, 10))
+	was := ledger.State("")
+	for _, e := range es {
+		var is struct{ State ledger.State }
+		if err := json.Unmarshal(e.Change, &is); err != nil {
+			return since, tries, err
+		}
+		switch {
+		case is.State == "" || is.State == was:
+			continue
+		case is.State == ledger.StateQueued && was != ledger.StateClaimed: // not merely given back
+			since, tries = e.At, 0
+		case is.State == ledger.StateClaimed:
+			tries++
+		}
+		was = is.State
+	}
+	return since, tries, err
 }
 
 // backoff is 1, 2, 4, 8, 16 and then 30 minutes.
@@ -462,7 +503,7 @@ func (o *Office) receive(ctx context.Context, st *standing, m ledger.Message, to
 		once, cancel := context.WithTimeout(steady, 30*time.Second)
 		var next *claim
 		err := o.ledger.Update(once, now, self(), func(tx *ledger.Tx) (err error) {
-			if err := tx.Receive(token, rs, retry(m, now)); err != nil || ahead == nil {
+			if err := tx.Receive(token, rs, o.retry(tx, m, now)); err != nil || ahead == nil {
 				return err
 			}
 			next, err = o.claim(tx, st, *ahead)

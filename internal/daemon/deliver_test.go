@@ -57,10 +57,86 @@ func TestRetriesEnd(t *testing.T) {
 		d.settle()
 	}
 	if m := d.only("daily", "2026-11-24"); m.State != ledger.StateFailed {
-		t.Errorf("after late_until the letter is %s", m.State)
+		t.Errorf("after three days the letter is %s", m.State)
 	}
 	if r := d.run("daily", "2026-11-24"); r.State != ledger.RunFailed {
 		t.Errorf("the run is %s", r.State)
+	}
+}
+
+// TestGiveUp: how long a letter is tried is counted from when it may go, by its job's word, else by [mail]'s. The last try is at the end of
+// that time; then it has failed, its owner is told, and a person's retry begins the time anew.
+func TestGiveUp(t *testing.T) {
+	const mail = "[mail]\ngive_up = \"2 hours\"\n"
+	daily := strings.Replace(daily, `"毎営業日 9:30"`, `{ dates = ["2026-11-24"], at = "9:30" }`, 1)
+	tests := []struct {
+		name, rules string
+		release     string // a late letter, released then
+		last        string // the last try
+	}{
+		{"three days when nothing is said", head + daily, "", "11-27 09:30"},
+		{"as [mail] says", strings.Replace(head, "[mail]\n", mail, 1) + daily, "", "11-24 11:30"},
+		{"as the job says", strings.Replace(head, "[mail]\n", mail, 1) + daily + "give_up = \"45 minutes\"\n", "", "11-24 10:15"},
+		{"from the release of what was late", strings.Replace(head, "[mail]\n", mail, 1) + daily + "missed = \"ask\"\n", "11-24 15:00", "11-24 17:00"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDesk(t, "11-24 09:00", tt.rules)
+			d.settle()
+			var tries []time.Time
+			d.sink.set(func() {
+				d.sink.rcpt = func(to string) error {
+					if strings.HasPrefix(to, "mori") {
+						tries = append(tries, d.now)
+						return errLater
+					}
+					return nil
+				}
+			})
+			if tt.release != "" {
+				d.jump(tt.release)
+				d.must("sato", "release", "they still want it", Request{Message: d.only("daily", "2026-11-24").Number})
+			}
+			last := at(t, tt.last)
+			d.to(last.Add(-time.Minute).In(tokyo).Format("01-02 15:04"))
+			if m := d.only("daily", "2026-11-24"); m.State != ledger.StateDeferred {
+				t.Fatalf("a minute before its end the letter is %s", m.State)
+			}
+			d.to(tt.last)
+			m := d.only("daily", "2026-11-24")
+			if m.State != ledger.StateFailed || !tries[len(tries)-1].Equal(last) {
+				t.Fatalf("at its end the letter is %s; it was tried at %v", m.State, tries)
+			}
+			for i := 1; i < len(tries); i++ {
+				if gap := tries[i].Sub(tries[i-1]); gap < 54*time.Second && i < len(tries)-1 || gap > 33*time.Minute {
+					t.Errorf("the tries %d and %d are %v apart", i, i+1, gap)
+				}
+			}
+			told := func() (n int) {
+				for _, a := range d.sink.notices() {
+					if strings.HasPrefix(a, "notice/failed/"+d.run("daily", "2026-11-24").Number+"/") && strings.HasSuffix(a, "sato@aozora.example") {
+						n++
+					}
+				}
+				return n
+			}
+			if told() != 1 {
+				t.Errorf("told %d times: %v", told(), d.sink.notices())
+			}
+			n := len(tries)
+			d.now = d.now.Add(time.Hour)
+			d.settle()
+			if len(tries) != n {
+				t.Fatal("it was tried again by itself")
+			}
+			d.must("sato", "retry", "the server is well again", Request{Message: m.Number})
+			d.settle()
+			d.now = d.now.Add(2 * time.Minute)
+			d.settle()
+			if m := d.only("daily", "2026-11-24"); len(tries) != n+2 || m.State != ledger.StateDeferred {
+				t.Errorf("after a person's word it was tried %d times and is %s", len(tries)-n, m.State)
+			}
+		})
 	}
 }
 

@@ -231,6 +231,12 @@ var ruleKeys = []struct {
 		return calendar.Text{JA: "人に聞く", EN: "ask"}.In(l)
 	}},
 	{"late_until", "待つ期限", "Given up after", func(r config.RuleRecord, l calendar.Language) string { return leadOf(r.LateUntil, l) }},
+	{"give_up", "送り直しをやめるまで", "Tried again for", func(r config.RuleRecord, l calendar.Language) string {
+		if r.GiveUp == "" {
+			return calendar.Text{JA: "[mail] のとおり", EN: "as in [mail]"}.In(l)
+		}
+		return leadOf(r.GiveUp, l)
+	}},
 	{"purpose", "目的", "Purpose", func(r config.RuleRecord, _ calendar.Language) string { return clean(r.Purpose) }},
 	{"kind", "種類", "Kind", func(r config.RuleRecord, _ calendar.Language) string { return clean(r.Kind) }},
 	{"timezone", "時間帯", "Time zone", func(r config.RuleRecord, _ calendar.Language) string { return clean(r.Zone) }},

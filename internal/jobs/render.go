@@ -20,7 +20,7 @@ import (
 const keyHeader = "X-Bod-Key"
 
 // summaryDeadline and noticeDeadline end the retries: a summary that comes after the next one confuses, and a notice of
-// last week is told by the summary.
+// last week is told by the summary. A letter has none of its own: how long it is tried is counted from when it may go (give_up).
 const (
 	summaryDeadline = 20 * time.Hour
 	noticeDeadline  = 3 * 24 * time.Hour
@@ -58,8 +58,6 @@ func Render(w *World, d Draft) (ledger.NewMessage, error) {
 		}
 	case ledger.ClassNotice:
 		m.Deadline = date.Add(noticeDeadline)
-	default:
-		m.Deadline = w.Job.LateUntil.After(date, w.Job.Days)
 	}
 	if cf := w.Job.Confirm; cf != nil && cf.Count > 0 && !d.Unconfirmed {
 		m.ConfirmCount = cf.Count

@@ -515,7 +515,7 @@ func (s *sendSpec) emptyReason(w *World, sc *scope, e emptyField) ledger.Reason 
 }
 
 // inert are the parts of a rule that change neither what goes out nor when nor after whose yes.
-var inert = []string{"purpose", "missed", "prepare", "on_unknown", "renamed_from", "name", "line"}
+var inert = []string{"purpose", "missed", "prepare", "give_up", "on_unknown", "renamed_from", "name", "line"}
 
 // effectiveRule is the rule without its inert parts, with the due moment and the period's place. A part that this
 // version does not know counts: a confirmation asked twice is better than one that no longer fits.

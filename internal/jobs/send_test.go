@@ -63,8 +63,8 @@ keiri@aozora.example
 	if !m.NotBefore.Equal(due) || !m.Date.Equal(due) {
 		t.Errorf("not before %v, date %v, want the due moment %v", m.NotBefore, m.Date, due)
 	}
-	if !m.Deadline.After(due) {
-		t.Errorf("deadline %v is not after due", m.Deadline)
+	if !m.Deadline.IsZero() {
+		t.Errorf("the letter's deadline is %v: how long it is tried counts from when it may go", m.Deadline)
 	}
 	var env []string
 	for _, r := range m.Recipients {
@@ -442,6 +442,9 @@ func TestCheckFindsWhatASendJobGetsWrong(t *testing.T) {
 		{"unknown field", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{宛め}\n", "3行目：{宛め} という欄はありません", false},
 		{"unknown field in English", "to = \"acme\"\nletter = \"a.txt\"\n", "Subject: a\n\n{to.adress}\n", "{to.adress}", false},
 		{"full-width brackets", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n｛宛名｝\n", "全角", false},
+		{"two brackets", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{{ 宛名 }}\n", "{宛名} と書いてください", false},
+		{"an honour of its own", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{宛名}　様\n", "3行目：{宛名} には「御中」や「様」が付くので、「様」が二重になります", false},
+		{"a file of Word", "to = \"acme\"\nletter = \"a.txt\"\n", "PK\x03\x04xx", "文字だけのファイルではありません", false},
 		{"unclosed", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{宛名\n", "3行目：{ に対する } がありません", false},
 		{"no subject", "to = \"acme\"\nletter = \"a.txt\"\n", "{宛名}\n", "件名がありません", false},
 		{"a plain address has no 宛名", "to = \"x@y.example\"\nletter = \"a.txt\"\n", good, "x@y.example はメールアドレスだけ", false},
