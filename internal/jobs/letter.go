@@ -61,6 +61,14 @@ func decodeLetter(b []byte) (string, *letterProblem) {
 			Next: calendar.Text{JA: "UTF-8で保存し直してください", EN: "save it as UTF-8"},
 		}
 	}
+	for _, begins := range []string{"PK\x03\x04", "\xd0\xcf\x11\xe0", "{\\rtf", "%PDF-"} {
+		if bytes.HasPrefix(b, []byte(begins)) {
+			return "", &letterProblem{
+				What: calendar.Text{JA: "Word や PDF などのファイルで、文字だけのファイルではありません", EN: "it is a file of Word, PDF or the like, not plain text"},
+				Next: calendar.Text{JA: "文面を写して、文字だけのファイル（.txt、UTF-8）で保存してください", EN: "copy its words into a plain text file (.txt, UTF-8)"},
+			}
+		}
+	}
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	if !utf8.Valid(b) {
 		d, err := japanese.ShiftJIS.NewDecoder().Bytes(b)
@@ -160,11 +168,18 @@ func parseLine(line string, n int) (pieces []piece, problems []letterProblem) {
 			text.Reset()
 		}
 	}
-	if name := wideField(line); name != "" {
+	if name := bracketed(line, "｛", "｝"); name != "" {
 		problems = append(problems, letterProblem{
 			Line: n,
 			What: calendar.Text{JA: fmt.Sprintf("「｛%s｝」のかっこが全角です", name), EN: fmt.Sprintf("the brackets of ｛%s｝ are full-width", name)},
 			Next: calendar.Text{JA: fmt.Sprintf("半角で {%s} と書いてください", name), EN: fmt.Sprintf("write {%s}", name)},
+		})
+	}
+	if name := bracketed(line, "{{", "}}"); name != "" {
+		problems = append(problems, letterProblem{
+			Line: n,
+			What: calendar.Text{JA: fmt.Sprintf("「{{%s}}」は欄にならず、{%s} という文字のまま送られます", name, name), EN: fmt.Sprintf("{{%s}} is no field: the reader would see {%s}", name, name)},
+			Next: calendar.Text{JA: fmt.Sprintf("{%s} と書いてください", name), EN: fmt.Sprintf("write {%s}", name)},
 		})
 	}
 	for line != "" {
@@ -211,20 +226,38 @@ func parseLine(line string, n int) (pieces []piece, problems []letterProblem) {
 			})
 			continue
 		}
+		if after := strings.TrimLeft(line, " 　"); isAddress(bare) {
+			for _, honour := range []string{"様", "御中", "さま", "殿", "さん", "各位"} {
+				if strings.HasPrefix(after, honour) {
+					problems = append(problems, letterProblem{
+						Line: n,
+						What: calendar.Text{JA: fmt.Sprintf("{%s} には「御中」や「様」が付くので、「%s」が二重になります", bare, honour), EN: fmt.Sprintf("{%s} has its 御中 or 様 already, and %s follows it", bare, honour)},
+						Next: calendar.Text{JA: fmt.Sprintf("{%s} のあとの「%s」を消してください", bare, honour), EN: fmt.Sprintf("take %s after {%s} out", honour, bare)},
+					})
+				}
+			}
+		}
 		pieces = append(pieces, piece{field: bare, optional: optional, line: n})
 	}
 	flush()
 	return pieces, problems
 }
 
-// wideField finds ｛宛名｝: brackets typed with the Japanese input on, around a name that we know.
-func wideField(line string) string {
+// isAddress reports whether a field is the addressee with the honour that belongs to it.
+func isAddress(name string) bool {
+	f, known := fieldOf(name)
+	return known && f.EN == "to.address"
+}
+
+// bracketed finds a name that we know between brackets that make no field of it: ｛宛名｝, typed with the Japanese input
+// on, or {{宛名}}, as other programs want it.
+func bracketed(line, begin, end string) string {
 	for rest := line; ; {
-		_, after, ok := strings.Cut(rest, "｛")
+		_, after, ok := strings.Cut(rest, begin)
 		if !ok {
 			return ""
 		}
-		inner, tail, ok := strings.Cut(after, "｝")
+		inner, tail, ok := strings.Cut(after, end)
 		if !ok {
 			return ""
 		}
