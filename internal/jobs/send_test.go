@@ -442,7 +442,7 @@ func TestCheckFindsWhatASendJobGetsWrong(t *testing.T) {
 		{"unknown field", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{宛め}\n", "3行目：{宛め} という欄はありません", false},
 		{"unknown field in English", "to = \"acme\"\nletter = \"a.txt\"\n", "Subject: a\n\n{to.adress}\n", "{to.adress}", false},
 		{"full-width brackets", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n｛宛名｝\n", "全角", false},
-		{"two brackets", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{{ 宛名 }}\n", "{宛名} と書いてください", false},
+		{"two brackets", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{{ 宛名 }}\n", "「{{宛名}}」は欄にならず", false},
 		{"an honour of its own", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{宛名}　様\n", "3行目：{宛名} には「御中」や「様」が付くので、「様」が二重になります", false},
 		{"a file of Word", "to = \"acme\"\nletter = \"a.txt\"\n", "PK\x03\x04xx", "文字だけのファイルではありません", false},
 		{"unclosed", "to = \"acme\"\nletter = \"a.txt\"\n", "件名：a\n\n{宛名\n", "3行目：{ に対する } がありません", false},
