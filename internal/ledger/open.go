@@ -237,6 +237,9 @@ func fileKind(err error) error {
 // plain says of an error of SQLite what is the matter with the disk that dir lies on. SQLite tells a disk that
 // turned out to be full at the sync, or a file that it can't make on a read-only one, like any other error.
 func plain(dir string, err error) error {
+	if kind := fileKind(err); kind != nil && !errors.Is(err, kind) {
+		return fmt.Errorf("%w: %w", kind, err)
+	}
 	var fs syscall.Statfs_t
 	if err == nil || !errors.Is(err, ErrDisk) && !errors.Is(err, ErrRights) || syscall.Statfs(dir, &fs) != nil {
 		return err
