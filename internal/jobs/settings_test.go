@@ -15,7 +15,7 @@ func TestEverySettingIsCompared(t *testing.T) {
 	elsewhere := map[string]string{
 		"timezone": "stands in each job's rule", "company.fiscal_year_end": "stands in each job's rule",
 		"state": "is not changed while bod runs", "mail.oauth2": "its keys are compared",
-		"programs.folder": "the administrator's", "programs.alarm": "the administrator's", "may_write_to": "the administrator's",
+		"programs.folder": "the administrator's", "programs.alarm": "the administrator's", "may_write_to": "the administrator's", "may_read_from": "the administrator's",
 		"folders.NAME": "compared as folders", "folders.NAME.path": "compared as folders", "folders.NAME.mounted": "the administrator's",
 	}
 	have := map[string]bool{}
