@@ -64,6 +64,7 @@ var examinations = []struct {
 	{calendar.Text{JA: "パスワードなど", EN: "credentials"}, (*doctor).credentials},
 	{calendar.Text{JA: "メールサーバー", EN: "mail server"}, (*doctor).mailServer},
 	{calendar.Text{JA: "差出人のドメイン", EN: "the sender's domain"}, (*doctor).domain},
+	{calendar.Text{JA: "見張り", EN: "monitoring"}, (*doctor).watched},
 	{calendar.Text{JA: "サービス", EN: "service"}, (*doctor).service},
 	{calendar.Text{JA: "ディスク", EN: "disk"}, (*doctor).disks},
 	{calendar.Text{JA: "祝日の表", EN: "public holidays"}, (*doctor).holidays},
