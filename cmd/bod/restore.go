@@ -88,7 +88,7 @@ asked about, not sent.`),
 	f.BoolVar(&r.another, "another", false, b.in("いまある別の記録の代わりにする", "take the place of another ledger"))
 	f.BoolVar(&r.look, "dry-run", false, b.in("調べるだけで、何も変えない", "look only, change nothing"))
 	f.BoolVar(&r.yes, "yes", false, b.in("--from-mail で見つけたものを記録する", "record what --from-mail found"))
-	b.whyFlag(cmd, &r.why)
+	f.StringVar(&r.why, "why", "", b.in("理由 `REASON`", "the reason `REASON`"))
 	_ = cmd.MarkFlagDirname("from-mail")
 	return cmd
 }
