@@ -25,6 +25,7 @@ var arrows = map[string][]string{
 	"internal/jobs":     {"internal/calendar", "internal/config", "internal/ledger", "internal/mailer", "internal/table"},
 	"internal/daemon":   {"internal/calendar", "internal/config", "internal/jobs", "internal/ledger", "internal/mailer", "internal/table"},
 	"cmd/bod":           {"internal/calendar", "internal/config", "internal/daemon", "internal/jobs", "internal/ledger", "internal/mailer", "internal/table"},
+	"cmd/postfix-proof": {},
 	"packaging":         {},
 }
 
