@@ -38,8 +38,11 @@ func (l *Ledger) Backup(ctx context.Context, file string) (err error) {
 	}
 	name := f.Name()
 	defer func() {
-		if err != nil {
-			if gone := os.Remove(name); !errors.Is(gone, fs.ErrNotExist) {
+		if err == nil {
+			return
+		}
+		for _, left := range []string{name, name + "-journal"} { // SQLite leaves the second on a full disk
+			if gone := os.Remove(left); !errors.Is(gone, fs.ErrNotExist) {
 				err = errors.Join(err, gone)
 			}
 		}
