@@ -67,6 +67,9 @@ Nov 24 10:00:05 mail postfix/cleanup[101]: 4B1C2D3E4F: message-id=<other@aozora.
 Nov 24 10:00:05 mail postfix/qmgr[102]: 4B1C2D3E4F: from=<keiri@aozora.example>, size=1234, nrcpt=1 (queue active)
 Nov 24 10:00:06 mail postfix/smtp[103]: 4B1C2D3E4F: to=<ap@acme.example>, relay=none, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250)
 `, "ap@acme.example", "unknown", ""},
+		{"a queue id that is used anew, its first lines lost", qid(taken, "4B1C2D3E4F") + `Nov 24 10:00:02 mail postfix/qmgr[102]: 4B1C2D3E4F: removed
+Nov 24 10:00:06 mail postfix/smtp[103]: 4B1C2D3E4F: to=<ap@acme.example>, relay=none, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250)
+`, "ap@acme.example", "unknown", ""},
 		{"another sender's", strings.ReplaceAll(qid(taken, "4B1C2D3E4F"), "keiri@", "evil@") + `Nov 24 10:00:02 mail postfix/smtp[103]: 4B1C2D3E4F: to=<ap@acme.example>, relay=none, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250)` + "\n", "ap@acme.example", "unknown", ""},
 		{"a longer Message-ID", strings.ReplaceAll(qid(taken, "4B1C2D3E4F"), "<abc.123", "<x.abc.123") + `Nov 24 10:00:02 mail postfix/smtp[103]: 4B1C2D3E4F: to=<ap@acme.example>, relay=none, delay=1.2, delays=0.1/0/0.5/0.6, dsn=2.0.0, status=sent (250)` + "\n", "ap@acme.example", "not-found", ""},
 		{"in a header of another mail", `Nov 24 10:00:01 mail postfix/cleanup[101]: 4B1C2D3E4F: message-id=<evil@x> message-id=<abc.123@aozora.example>
