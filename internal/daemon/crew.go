@@ -50,11 +50,12 @@ type crew struct {
 	slow   map[int64]bool  // runs whose place was given away
 	flying map[int64]bool  // runs with a worker
 	done   chan outcome
+	places int
 	limit  time.Duration
 }
 
 func newCrew() crew {
-	return crew{busy: map[string]bool{}, slow: map[int64]bool{}, flying: map[int64]bool{}, done: make(chan outcome, 256), limit: timeLimit}
+	return crew{busy: map[string]bool{}, slow: map[int64]bool{}, flying: map[int64]bool{}, done: make(chan outcome, 256), places: places, limit: timeLimit}
 }
 
 // work brings the tasks up to date and returns when all have ended or gone on beside the loop. Each is committed on its own,
@@ -67,7 +68,7 @@ func (o *Office) work(ctx context.Context, tasks []task) (left bool, err error) 
 	defer timer.Stop()
 	for {
 		over := time.Since(began) >= shift
-		for !over && o.crew.active < places {
+		for !over && o.crew.active < o.crew.places {
 			i := slices.IndexFunc(queue, func(t task) bool { return o.room(t.duty) })
 			if i < 0 {
 				break

@@ -310,7 +310,7 @@ func (o *Office) retry(tx *ledger.Tx, m ledger.Message, now time.Time) func(ledg
 			end = lead.After(since, days)
 		}
 		wait := backoff(max(1, tries))
-		at := now.Add(wait + time.Duration(rand.Int64N(int64(wait/5)+1)) - wait/10)
+		at := now.Add(wait + jitter(d, wait/5) - wait/10)
 		switch {
 		case end.IsZero() || !at.After(end):
 			return at
@@ -341,6 +341,11 @@ func trying(v *ledger.View, delivery int64) (since time.Time, tries int, err err
 		was = is.State
 	}
 	return since, tries, err
+}
+
+// jitter is up to most, the same for the same try of the same delivery, so that what happened can be repeated.
+func jitter(d ledger.Delivery, most time.Duration) time.Duration {
+	return time.Duration(rand.New(rand.NewPCG(uint64(d.ID), uint64(d.Attempts))).Int64N(int64(most) + 1))
 }
 
 // backoff is 1, 2, 4, 8, 16 and then 30 minutes.

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -151,7 +152,8 @@ func (a *asking) start() (string, error) {
 		return "", err
 	}
 	late := 0
-	for identity, x := range a.rules.duties {
+	for _, identity := range slices.Sorted(maps.Keys(a.rules.duties)) {
+		x := a.rules.duties[identity]
 		if x.job.Kind == "summary" || d != nil && x != d || still.all || still.jobs[identity] {
 			continue
 		}

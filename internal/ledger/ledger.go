@@ -46,6 +46,8 @@ type Options struct {
 	Trial  bool             // the mode that the rules ask for
 	Now    func() time.Time // nil: time.Now
 	Log    *slog.Logger     // nil: nothing is logged
+
+	TestOnlyCommit func(commit func() error) error // stands in for every commit: a disk that fails
 }
 
 // Ledger is an open ledger. Its methods may be called from several goroutines.

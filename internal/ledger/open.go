@@ -57,7 +57,7 @@ func Open(ctx context.Context, dir string, o Options) (_ *Ledger, err error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Ledger{dir: dir, file: filepath.Join(dir, fileName), holder: true, lock: lock, now: o.Now, log: o.Log}
+	l := &Ledger{dir: dir, file: filepath.Join(dir, fileName), holder: true, lock: lock, now: o.Now, log: o.Log, testOnlyCommit: o.TestOnlyCommit}
 	l.prepare()
 	defer func() {
 		if err != nil {
