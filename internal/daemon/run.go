@@ -312,8 +312,12 @@ func (l *loop) step(ctx context.Context) time.Time {
 		}
 		wait := min(time.Second<<min(l.tries-1, 6), look)
 		l.again = time.Now().Add(wait)
-		l.log.Error("couldn't do what is due; nothing is sent until it can be done", "err", err, "again", wait)
-		l.sd.say(l.words.say("止まっています：%v", "stuck: %v", err))
+		what, advice := ledger.Advice(err, l.words.lang != calendar.English)
+		if what == "" {
+			what = err.Error()
+		}
+		l.log.Error("couldn't do what is due; nothing is sent until it can be done", "err", err, "again", wait, "next", advice)
+		l.sd.say(l.words.say("止まっています：%s%s", "stuck: %s %s", what, advice))
 		return l.again
 	}
 	if l.tries > 0 {
