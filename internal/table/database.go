@@ -320,6 +320,9 @@ func (c *columnReader) cell(r *reading, v any) (out cell, bytes int) {
 	case bool:
 		return cell{Value: YesNoOf(v)}, 1
 	case int64:
+		if c.loose && strings.HasPrefix(c.typ, "BOOL") && (v == 0 || v == 1) {
+			return cell{Value: YesNoOf(v == 1)}, 1
+		}
 		return cell{Value: IntOf(v)}, 8
 	case uint64:
 		return c.text(r, strconv.FormatUint(v, 10))
@@ -500,6 +503,9 @@ func openMySQL(_ context.Context, r *reading, o *database, secret string) (*sql.
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr, cfg.DBName = o.at.User.Username(), secret, network, address, strings.Trim(o.at.Path, "/")
 	cfg.ParseTime, cfg.Loc, cfg.TLSConfig = true, time.UTC, o.mode()
+	// TIMESTAMP is shown in the session's zone. Many servers know no zones by name; the offset of now is wrong for moments
+	// in the other half of a year with summer time.
+	cfg.Params = map[string]string{"time_zone": "'" + r.world.Now.In(r.world.Zone).Format("-07:00") + "'"}
 	if network == "unix" {
 		cfg.TLSConfig = "false"
 	}

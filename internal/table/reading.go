@@ -145,7 +145,7 @@ func (c *counted) decide() Type {
 		return Text
 	case c.typed[YesNo]+c.fitting(fitsYesNo) == filled:
 		return YesNo
-	case number == filled && c.whole+c.fitting(fitsWhole) == filled && isCode(c.Name):
+	case number > 0 && c.whole+c.fitting(fitsWhole) == number && isCode(c.Name):
 		return Text
 	case c.fitting(fitsDigits8) == filled && isDay(c.Name):
 		return Date

@@ -105,6 +105,9 @@ func Keys() []Key {
 // Name is the source's name in jobs.toml.
 func (s *Source) Name() string { return s.name }
 
+// Title is what people call the source; "" when nobody said it.
+func (s *Source) Title() string { return s.common.title }
+
 // Origin says where the rows come from, as it stands in messages: data/orders.csv. There is never a password in it.
 func (s *Source) Origin() string { return s.origin.words() }
 

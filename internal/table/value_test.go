@@ -7,7 +7,13 @@ import (
 	"bod/internal/calendar"
 )
 
-var tokyo = time.FixedZone("JST", 9*3600)
+var tokyo = func() *time.Location {
+	z, err := time.LoadLocation("Asia/Tokyo")
+	if err != nil {
+		panic(err)
+	}
+	return z
+}()
 
 func number1(t *testing.T, s string) Value {
 	t.Helper()
