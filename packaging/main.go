@@ -89,7 +89,11 @@ func build(ctx context.Context, o order) (files []string, err error) {
 	s := &stager{order: o, dir: stage}
 
 	program := filepath.Join(stage, "bod")
-	if err := s.compile(ctx, program, o.arch); err != nil {
+	if err := s.compile(ctx, program, "./cmd/bod"); err != nil {
+		return nil, err
+	}
+	proof := filepath.Join(stage, "postfix-proof")
+	if err := s.compile(ctx, proof, "./cmd/postfix-proof"); err != nil {
 		return nil, err
 	}
 	made, err := inspect(program)
@@ -108,7 +112,7 @@ func build(ctx context.Context, o order) (files []string, err error) {
 		return nil, err
 	}
 	s.when = made.time
-	if err := s.collect(ctx, program); err != nil {
+	if err := s.collect(ctx, program, proof); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(o.out, 0o755); err != nil {
@@ -159,10 +163,10 @@ func (s *stager) command(ctx context.Context, env []string, name string, args ..
 	return out, nil
 }
 
-// compile builds bod. GOFLAGS is emptied, because a -ldflags or -tags from somebody's environment would be in the bytes.
-func (s *stager) compile(ctx context.Context, to, arch string) error {
-	_, err := s.command(ctx, []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0"},
-		"go", "build", "-trimpath", "-buildvcs=true", "-o", to, "./cmd/bod")
+// compile builds a program. GOFLAGS is emptied, because a -ldflags or -tags from somebody's environment would be in the bytes.
+func (s *stager) compile(ctx context.Context, to, pkg string) error {
+	_, err := s.command(ctx, []string{"CGO_ENABLED=0", "GOOS=linux", "GOARCH=" + s.arch, "GOFLAGS=", "GOAMD64=v1", "GOARM64=v8.0"},
+		"go", "build", "-trimpath", "-buildvcs=true", "-o", to, pkg)
 	return err
 }
 
@@ -236,8 +240,10 @@ const (
 )
 
 // collect puts the list of contents together. Every file is named here, or stands in git: what lies about in the tree is not shipped.
-func (s *stager) collect(ctx context.Context, program string) error {
+func (s *stager) collect(ctx context.Context, program, proof string) error {
 	s.file(program, "/usr/bin/bod", 0o755)
+	s.file(proof, "/usr/lib/bod/postfix-proof", 0o755)
+	s.file(s.in("packaging/tell-alarm"), examples+"-programs/tell-alarm", 0o755)
 	s.file(s.in("systemd/bod.service"), "/usr/lib/systemd/system/bod.service", 0o644)
 	s.file(s.in("systemd/bod-failed.service"), "/usr/lib/systemd/system/bod-failed.service", 0o644)
 	s.file(s.in("systemd/bod.service.252.conf"), "/usr/share/bod/bod.service.252.conf", 0o644)
@@ -249,7 +255,7 @@ func (s *stager) collect(ctx context.Context, program string) error {
 	s.file(s.in("CHANGELOG.md"), docs+"/CHANGELOG.md", 0o644)
 	s.file(s.in("LICENSE"), docs+"/copyright", 0o644)
 	s.add(content{Src: s.in("packaging/admin.toml"), Dst: "/etc/bod/admin.toml", Type: "config|noreplace", Info: fileInfo{Mode: 0o644}})
-	for _, dir := range []string{"/etc/bod", "/usr/lib/bod", "/usr/share/bod", docs, examples} {
+	for _, dir := range []string{"/etc/bod", "/usr/lib/bod", "/usr/share/bod", docs, examples, examples + "-programs"} {
 		s.add(content{Dst: dir, Type: "dir", Info: fileInfo{Mode: 0o755}})
 	}
 	if err := s.example(ctx); err != nil {

@@ -176,7 +176,7 @@ func TestDirty(t *testing.T) {
 
 // wanted is in both packages, however else they differ.
 var wanted = []string{
-	"/usr/bin/bod", "/usr/lib/bod/tell-failure",
+	"/usr/bin/bod", "/usr/lib/bod/tell-failure", "/usr/lib/bod/postfix-proof", "/usr/share/doc/bod/example-programs/tell-alarm",
 	"/usr/lib/systemd/system/bod.service", "/usr/lib/systemd/system/bod-failed.service",
 	"/usr/lib/sysusers.d/bod.conf", "/usr/lib/tmpfiles.d/bod.conf", "/usr/share/bod/bod.service.252.conf", "/usr/share/bod/admin.schema.json",
 	"/etc/bod/admin.toml",
