@@ -43,8 +43,12 @@ func (b *desk) askOf(ctx context.Context, l *ledger.Ledger, dir string, who ledg
 	}
 	id, err := l.AddIntent(ctx, ledger.Intent{Verb: verb, Args: args, Why: why, Who: who, At: b.now()})
 	if err != nil {
-		return b.fail(err, calendar.Text{JA: "依頼を記録できませんでした。何も変わっていません", EN: "couldn't note the request; nothing has changed"},
+		f := b.fail(err, calendar.Text{JA: "依頼を記録できませんでした。何も変わっていません", EN: "couldn't note the request; nothing has changed"},
 			calendar.Text{JA: "記録のフォルダ（" + dir + "）に書けるか確かめてください", EN: "check who may write into " + dir})
+		if _, next := ledger.Advice(err, b.lang != calendar.English); next != "" {
+			f.next = sentence(next)
+		}
+		return f
 	}
 	// Asked only now: a daemon that starts between the two finds the request.
 	if _, held, err := ledger.Holder(dir); err == nil && !held {

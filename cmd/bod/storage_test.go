@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"database/sql"
@@ -51,11 +52,12 @@ type postOffice struct {
 	addr string
 	mu   sync.Mutex
 	took map[string]int
+	came chan string // each key as it is taken
 }
 
 func newPostOffice(t *testing.T) *postOffice {
 	t.Helper()
-	p := &postOffice{took: map[string]int{}}
+	p := &postOffice{took: map[string]int{}, came: make(chan string, 10_000)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +105,12 @@ func (c counter) Data(r io.Reader) error {
 	}
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
-	c.p.took[m.Header.Get("X-Bod-Key")]++
+	key := m.Header.Get("X-Bod-Key")
+	c.p.took[key]++
+	select {
+	case c.p.came <- key:
+	default: // nobody waits for so many
+	}
 	return nil
 }
 
@@ -521,6 +528,73 @@ func TestFullDisk(t *testing.T) {
 	}
 	if got := f.post.list(); len(got) > 0 {
 		t.Errorf("sent without a ledger: %v", got)
+	}
+}
+
+// TestDiskFullUnderTheDaemon: a disk that is full while bod is at work stops no process; the request that can't be noted says why, and
+// with room again it goes on by itself.
+func TestDiskFullUnderTheDaemon(t *testing.T) {
+	t.Parallel()
+	disk := smallDisk(t)
+	f := newFirm(t, filepath.Join(disk, "state"))
+	if err := os.RemoveAll(f.state); err != nil {
+		t.Fatal(err)
+	}
+	f.post.empty()
+	cmd := exec.CommandContext(t.Context(), f.bod, "run")
+	cmd.Dir = f.dir
+	cmd.Env = append(os.Environ(), "LANG=C", "BOD_ADMIN=none", "BOD_JOBS=jobs.toml", "STATE_DIRECTORY="+f.state)
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for lines.Scan() && !strings.Contains(lines.Text(), "ready") {
+	}
+	var rest []string
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		for lines.Scan() {
+			rest = append(rest, lines.Text())
+		}
+	}()
+	do := func() (string, int) { return f.bodDoes(f.bod, "do", "many", "--period", f.period, "--by", "sato") }
+	give := fill(t, disk, 0)
+	if out, code := do(); code == 0 || !strings.Contains(out, "full") {
+		t.Errorf("on a full disk bod do ended with %d: %s", code, out)
+	}
+	give()
+	for len(f.post.came) > 0 {
+		<-f.post.came
+	}
+	if out, code := do(); code != 0 {
+		t.Errorf("with room again bod do ended with %d: %s", code, out)
+	}
+	for range letters {
+		select {
+		case <-f.post.came:
+		case <-time.After(time.Minute):
+			t.Fatal("it doesn't go on by itself")
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-read
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the daemon ended with %v:\n%s", err, strings.Join(rest, "\n"))
+	}
+	for key, n := range f.post.list() {
+		if n != 1 || f.states()[key] != "sent" {
+			t.Errorf("%s arrived %d times and is %q", key, n, f.states()[key])
+		}
+	}
+	if out, code := f.bodDoes(f.bod, "verify"); code != 0 {
+		t.Error(out)
 	}
 }
 
