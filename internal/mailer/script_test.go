@@ -3,6 +3,7 @@ package mailer
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -34,7 +35,8 @@ const (
 // time-outs run in a synctest bubble.
 type script struct {
 	// answers by command: "banner", "EHLO", "MAIL", "RCPT", "RCPT <a@b.example>", "DATA", "body", ".", …;
-	// "AFTER 3m " before one lets time pass. What is not said here goes well.
+	// "2:MAIL" for the second message alone. "AFTER 3m " before one lets time pass, "HALF " sends it without a line end and
+	// then says nothing more, "AFTER 3m" for "body" takes its time over each block. What is not said here goes well.
 	answers  map[string]string
 	raw      string // the command whose answer is sent as it is, without a line end, before hanging up
 	tls      *tls.Config
@@ -48,6 +50,7 @@ type script struct {
 	release  chan struct{} // ends a stall amid the body
 	conn     net.Conn
 	ended    bool // the connection is closed
+	nth      int  // the message that is spoken of
 }
 
 func (s *script) dial(context.Context, string, string) (net.Conn, error) {
@@ -126,6 +129,9 @@ func (s *script) serve(conn net.Conn) {
 	answer := func(keys ...string) bool {
 		text := ""
 		for _, key := range keys {
+			if told, ok := s.answers[itoa(s.nth)+":"+key]; ok && text == "" {
+				text = told
+			}
 			if told, ok := s.answers[key]; ok && text == "" {
 				text = told
 			}
@@ -141,6 +147,12 @@ func (s *script) serve(conn net.Conn) {
 			}
 			time.Sleep(d)
 			text = rest
+		}
+		if rest, ok := strings.CutPrefix(text, "HALF "); ok {
+			if _, err := io.WriteString(conn, rest); err != nil {
+				return false
+			}
+			text = stall
 		}
 		switch {
 		case text == cut:
@@ -168,6 +180,9 @@ func (s *script) serve(conn net.Conn) {
 		s.commands = append(s.commands, line)
 		s.mu.Unlock()
 		verb, arg, _ := strings.Cut(line, " ")
+		if verb == "MAIL" {
+			s.nth++
+		}
 		switch verb {
 		case "STARTTLS":
 			if !answer("STARTTLS") {
@@ -196,7 +211,7 @@ func (s *script) serve(conn net.Conn) {
 				return
 			}
 		case "DATA":
-			before := s.answers["DATA"]
+			before := cmp.Or(s.answers[itoa(s.nth)+":DATA"], s.answers["DATA"])
 			if !answer("DATA") {
 				return
 			}
@@ -253,16 +268,28 @@ func (s *script) readBody(r *bufio.Reader) bool {
 	s.mu.Lock()
 	s.body = nil
 	s.mu.Unlock()
-	told := s.answers["body"]
+	told := cmp.Or(s.answers[itoa(s.nth)+":body"], s.answers["body"])
+	pause, paces := time.Duration(0), 0
+	if span, ok := strings.CutPrefix(told, "AFTER "); ok {
+		var err error
+		if pause, err = time.ParseDuration(span); err != nil {
+			panic(err)
+		}
+	}
 	for {
 		line, err := r.ReadBytes('\n')
 		s.mu.Lock()
 		s.body = append(s.body, line...)
+		full := len(s.body) > (paces+1)<<15
 		whole := bytes.Equal(line, []byte(".\r\n"))
 		if whole {
 			s.messages = append(s.messages, s.body)
 		}
 		s.mu.Unlock()
+		if full {
+			paces++
+			time.Sleep(pause)
+		}
 		switch {
 		case err != nil:
 			return false

@@ -238,6 +238,7 @@ func (s *server) open(ctx context.Context) (_ *line, err error) {
 			return nil, err
 		}
 	}
+	l.listen()
 	return l, nil
 }
 

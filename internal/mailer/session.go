@@ -85,7 +85,7 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 	stop := context.AfterFunc(ctx, s.line.wire.cut)
 	defer stop()
 	lost := func(stage string, err error) bool {
-		code, words := answer(err)
+		code, words := s.line.answer(err)
 		if cause := context.Cause(ctx); cause != nil {
 			code, words = 0, cause.Error()
 		}
@@ -93,9 +93,13 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 		return false
 	}
 
+	errEarly := errors.New("the server answered what was not asked yet")
+	if s.line.early() {
+		return lost("mail", errEarly)
+	}
 	s.line.begin(commandLimit)
-	if err := s.line.Mail(from); err != nil {
-		code, words := answer(err)
+	if err := s.line.whole(s.line.Mail(from)); err != nil {
+		code, words := s.line.answer(err)
 		switch {
 		case code == 530:
 			// "Authentication required": about the session, though it comes as an answer about the
@@ -121,13 +125,16 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 			continue
 		}
 		first[paths[i]] = i
+		if s.line.early() {
+			return lost("rcpt", errEarly)
+		}
 		s.line.begin(commandLimit)
-		err := s.line.Rcpt(paths[i])
+		err := s.line.whole(s.line.Rcpt(paths[i]))
 		if err == nil {
 			accepted = append(accepted, to)
 			continue
 		}
-		code, words := answer(err)
+		code, words := s.line.answer(err)
 		switch {
 		case code == 421, code < 400, code >= 600:
 			return lost("rcpt", err)
@@ -155,10 +162,13 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 		return s.reset(ctx)
 	}
 
+	if s.line.early() {
+		return lost("data", errEarly)
+	}
 	s.line.begin(dataLimit)
 	body, err := s.line.Data()
-	if err != nil {
-		code, words := answer(err)
+	if err = s.line.whole(err); err != nil {
+		code, words := s.line.answer(err)
 		switch {
 		case code >= 500 && code < 600:
 			settle(Failed, "data", code, words)
@@ -186,8 +196,7 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 	if err != nil {
 		return lost("body", s.lastWord(ctx, err))
 	}
-	if s.line.Text.R.Buffered() > 0 {
-		// An answer to a question that was not asked: it would be taken for the answer to the dot.
+	if s.line.early() {
 		return lost("body", errors.New("the server answered before the message was complete"))
 	}
 	if !stop() {
@@ -203,12 +212,12 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 	// whether the message arrived; so the answer is waited for whatever happens to ctx.
 	before := s.line.wire.written
 	s.line.begin(dotLimit)
-	err = body.Close()
+	err = s.line.whole(body.Close())
 	if err == nil {
 		settle(Sent, "dot", 250, s.accepted(body))
 		return true
 	}
-	code, words := answer(err)
+	code, words := s.line.answer(err)
 	switch {
 	case code >= 200 && code < 300: // 250 is not the only yes
 		settle(Sent, "dot", code, words)
@@ -244,7 +253,7 @@ func (s *session) lastWord(ctx context.Context, err error) error {
 	}
 	s.line.begin(lastWordLimit)
 	if _, _, said := s.line.Text.ReadResponse(250); said != nil {
-		if code, _ := answer(said); code >= 400 && code < 600 {
+		if code, _ := s.line.answer(said); code >= 400 && code < 600 {
 			return said
 		}
 	}
@@ -257,7 +266,7 @@ func (s *session) reset(ctx context.Context) bool {
 		return false
 	}
 	s.line.begin(commandLimit)
-	return s.line.Reset() == nil
+	return s.line.whole(s.line.Reset()) == nil
 }
 
 // envelope holds the parcel against what the server can take, before a word of

@@ -1,7 +1,10 @@
 package mailer
 
 import (
+	"bufio"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -64,7 +67,53 @@ func (w *wire) begin(limit time.Duration) {
 // line is a client with the wire below it.
 type line struct {
 	*smtp.Client
-	wire *wire
+	wire    *wire
+	replies *replies // from when the session stands
+}
+
+// replies are what the server says, on the way to the client. The client takes the beginning of a line for all of it when the
+// connection breaks there; but a reply ends with its line end (RFC 5321 4.2), and what breaks off before is none.
+type replies struct {
+	from *bufio.Reader // the client's own, which may hold what came early
+	last byte
+	torn bool // the connection broke amid a line
+}
+
+func (r *replies) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	if n > 0 {
+		r.last = p[n-1]
+	}
+	r.torn = r.torn || err != nil && r.last != 0 && r.last != '\n'
+	return n, err
+}
+
+// listen puts replies between the connection and the client.
+func (l *line) listen() {
+	l.replies = &replies{from: l.Text.R}
+	l.Text.R = bufio.NewReader(l.replies)
+}
+
+// early reports whether the server has answered a question that was not asked yet. Whatever it is, it would be
+// taken for the answer to the next one.
+func (l *line) early() bool { return l.Text.R.Buffered() > 0 || l.replies.from.Buffered() > 0 }
+
+var errTorn = errors.New("the connection broke amid the server's answer")
+
+// whole gives the error of a command whose answer broke off.
+func (l *line) whole(err error) error {
+	if err == nil && l.replies.torn {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// answer is what the server said; one that broke off is no answer.
+func (l *line) answer(err error) (code int, words string) {
+	if l.replies.torn {
+		return 0, clean(fmt.Sprintf("%v: %v", errTorn, err), maxWords)
+	}
+	return answer(err)
 }
 
 func (l *line) begin(limit time.Duration) {
