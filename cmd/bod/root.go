@@ -102,7 +102,7 @@ Exit status
 			b.order = append(b.order, c)
 		}
 	}
-	add(groupRules, b.checkCommand(), b.diffCommand(), b.nextCommand(), b.rehearseCommand(), b.previewCommand())
+	add(groupRules, b.checkCommand(), b.diffCommand(), b.nextCommand(), b.rehearseCommand(), b.previewCommand(), b.sourceCommand())
 	add(groupWork, b.runCommand())
 	add(groupLook, b.statusCommand(), b.runsCommand(), b.messagesCommand(), b.showCommand())
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),

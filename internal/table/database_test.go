@@ -257,7 +257,8 @@ type process struct {
 	out bytes.Buffer
 }
 
-func (p *process) start(t *testing.T, name string, args ...string) {
+// start starts it; stop is the signal that ends it in order.
+func (p *process) start(t *testing.T, stop syscall.Signal, name string, args ...string) {
 	t.Helper()
 	p.cmd = exec.Command(name, args...)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
@@ -266,7 +267,7 @@ func (p *process) start(t *testing.T, name string, args ...string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		p.cmd.Process.Signal(syscall.SIGINT)
+		p.cmd.Process.Signal(stop)
 		done := time.AfterFunc(20*time.Second, func() { p.cmd.Process.Kill() })
 		p.cmd.Wait()
 		done.Stop()
@@ -337,7 +338,7 @@ func TestPostgreSQL(t *testing.T) {
 	}
 	p := &process{}
 	serve := as(filepath.Join(bin, "postgres"), "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-p", "5432")
-	p.start(t, serve[0], serve[1:]...)
+	p.start(t, syscall.SIGINT, serve[0], serve[1:]...)
 	socket := filepath.Join(dir, ".s.PGSQL.5432")
 	o := newOffice(t)
 	o.reach = []string{socket}
@@ -403,7 +404,7 @@ func TestMariaDB(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	p := &process{}
-	p.start(t, server, append(args, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4")...)
+	p.start(t, syscall.SIGTERM, server, append(args, "--socket="+socket, "--skip-networking", "--pid-file="+filepath.Join(dir, "pid"), "--innodb-flush-log-at-trx-commit=0", "--character-set-server=utf8mb4")...)
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.Net, cfg.Addr, cfg.Logger = "root", "unix", socket, silent{}
 	c, err := mysql.NewConnector(cfg)
