@@ -20,7 +20,9 @@ const ordersShown = `注文番号:text|得意先コード:text|得意先:text|�
 あり
 6 10250|0012|ｱｸﾒ|2026年11月6日|2026年12月2日|-1,000|0|`
 
-func cp932(t *testing.T, s string) string {
+func cp932(t *testing.T, s string) string { return cp932Of(t, s) }
+
+func cp932Of(t testing.TB, s string) string {
 	t.Helper()
 	out, err := japanese.ShiftJIS.NewEncoder().String(s)
 	if err != nil {

@@ -34,7 +34,7 @@ func shared(t *testing.T, name string) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(p); err != nil {
-		t.Skipf("the table %s is not beside the project: %v", name, err)
+		needs(t, "the table %s is not beside the project: %v", name, err)
 	}
 	return p
 }
@@ -480,4 +480,19 @@ func checkServer(t *testing.T, o *office, keys func(string) said, slow string) {
 		t.Errorf("%+v", p)
 	}
 	o.reach = reach
+}
+
+// writeSQLite writes a database of n orders.
+func writeSQLite(tb testing.TB, name string, n int) {
+	tb.Helper()
+	db, err := sql.Open("sqlite", "file:"+name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(fmt.Sprintf(`create table orders (no integer, code text, name text, day text, n integer, amount numeric, state text);
+with recursive i(x) as (select 1 union all select x+1 from i where x < %d)
+insert into orders select x, printf('%%04d', x %% 700), '株式会社得意先', date('2026-01-01', x %% 300 || ' days'), x %% 100, x + 0.5, '未発送' from i`, n)); err != nil {
+		tb.Fatal(err)
+	}
 }
