@@ -345,7 +345,7 @@ func trying(v *ledger.View, delivery int64) (since time.Time, tries int, err err
 
 // jitter is up to most, the same for the same try of the same delivery, so that what happened can be repeated.
 func jitter(d ledger.Delivery, most time.Duration) time.Duration {
-	return time.Duration(rand.New(rand.NewPCG(uint64(d.ID), uint64(d.Attempts))).Int64N(int64(most) + 1))
+	return time.Duration(rand.New(rand.NewPCG(uint64(d.ID), uint64(d.Attempts))).Int64N(int64(most) + 1)) // #nosec G404 -- spreads tries, is no secret
 }
 
 // backoff is 1, 2, 4, 8, 16 and then 30 minutes.
