@@ -191,7 +191,8 @@ func (b *desk) previewText(ms []ledger.NewMessage) error {
 // previewInto writes each message into the folder, which is made where it is
 // not there. os.Root keeps a part's name from leading anywhere else.
 func (b *desk) previewInto(dir string, ms []ledger.NewMessage) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil { // #nosec G301 -- mails to look at, of files that its reader can read
+	// #nosec G301 -- mails to look at, of files that its reader can read
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return b.fail(err, calendar.Text{JA: "書き出すフォルダを作れませんでした", EN: "couldn't make the folder"}, calendar.Text{})
 	}
 	root, err := os.OpenRoot(dir)

@@ -152,7 +152,8 @@ func listen(at string) (net.Listener, error) {
 		return nil, err
 	}
 	// To read is to write into a socket: the group may, whatever the umask.
-	if err := os.Chmod(path, 0o660); err != nil { // #nosec G302 -- a socket for its group
+	// #nosec G302 -- a socket for its group
+	if err := os.Chmod(path, 0o660); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil

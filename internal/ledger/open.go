@@ -205,7 +205,8 @@ func folder(dir string, create bool) error {
 		if !create {
 			return ErrNone
 		}
-		if err := os.Chmod(dir, 0o700); err != nil { // #nosec G302 -- a folder
+		// #nosec G302 -- a folder
+		if err := os.Chmod(dir, 0o700); err != nil {
 			return fmt.Errorf("%w: %w", ErrRights, err)
 		}
 		return nil
