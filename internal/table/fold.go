@@ -20,7 +20,7 @@ var lookalikes = strings.NewReplacer(
 // half-width, half-width kana full-width, ㈱ becomes (株)), one blank between words, none around, and one
 // of the characters that Shift_JIS cannot tell apart. Upper and lower case stay apart.
 func Normal(s string) string {
-	if plainASCII(s) {
+	if plainASCII(s) || plainWords(s) {
 		return s
 	}
 	return strings.Join(strings.Fields(norm.NFKC.String(lookalikes.Replace(s))), " ")
@@ -35,6 +35,16 @@ func plainASCII(s string) bool {
 		}
 	}
 	return true
+}
+
+// plainWords reports the same for texts without blanks and lookalikes that are NFKC already, as most are.
+func plainWords(s string) bool {
+	for _, r := range s {
+		if r == '\u301C' || r == '\u2212' || r == '\u2014' || r == '\u2016' || unicode.IsSpace(r) {
+			return false
+		}
+	}
+	return norm.NFKC.IsNormalString(s)
 }
 
 // Fold is the form in which names of columns are compared: Normal, without any blank and in lower case.

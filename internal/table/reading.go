@@ -35,7 +35,6 @@ type counted struct {
 	typed  [YesNo + 1]int
 	whole  int // of the typed numbers
 	fits   [9]int
-	rows   map[fits]int // the first row that fits nothing else
 	fault  int
 }
 
