@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -390,4 +391,174 @@ func (s *cuttingSession) Carry(ctx context.Context, p mailer.Parcel) ([]mailer.R
 		rs[i].Result, rs[i].Code, rs[i].Stage, rs[i].Words = mailer.Unknown, 0, "dot", "the connection was cut"
 	}
 	return rs, true
+}
+
+// failing is a carrier whose sessions are refused as it is told.
+type failing struct {
+	mailer.Carrier
+	now   func() time.Time
+	fault func() error
+	tries []time.Time
+}
+
+func (f *failing) Open(ctx context.Context) (mailer.Session, error) {
+	f.tries = append(f.tries, f.now())
+	if err := f.fault(); err != nil {
+		return nil, err
+	}
+	return f.Carrier.Open(ctx)
+}
+
+// put lets the office send through another carrier.
+func (d *desk) put(c mailer.Carrier) {
+	st := *d.office.at.Load()
+	st.carrier = c
+	d.office.given = c
+	d.office.at.Store(&st)
+}
+
+// TestSessionFaults: whatever is wrong with the session, no letter suffers for it. The queue waits as a whole, the admins hear of it
+// once however often the server words it otherwise, it is tried again after 1 to 30 minutes, and heals by itself; a later fault is another one.
+func TestSessionFaults(t *testing.T) {
+	for stage, code := range map[string]int{"banner": 554, "ehlo": 550, "starttls": 0, "tls": 0, "certificate": 0, "auth": 504} {
+		t.Run(stage, func(t *testing.T) {
+			d := newDesk(t, "11-24 09:00", head+daily+strings.NewReplacer("daily", "later", "9:30", "10:00").Replace(daily))
+			broken := true
+			f := &failing{Carrier: d.sink.carrier(t), now: func() time.Time { return d.now }}
+			f.fault = func() error {
+				if !broken {
+					return nil
+				}
+				return &mailer.SessionError{Stage: stage, Code: code, Words: "not now, ticket " + strconv.Itoa(len(f.tries))}
+			}
+			d.put(f)
+			paused := func() (n int) {
+				for _, a := range d.sink.notices() {
+					if strings.HasPrefix(a, "notice/paused/session/") {
+						n++
+					}
+				}
+				return n
+			}
+			d.to("11-24 13:00")
+			for _, job := range []string{"daily", "later"} {
+				if m := d.only(job, "2026-11-24"); m.State != ledger.StateQueued || m.Deliveries[0].Attempts != 0 {
+					t.Errorf("%s is %s after %d attempts: the session was wrong, not the letter", job, m.State, m.Deliveries[0].Attempts)
+				}
+			}
+			if len(f.tries) < 8 || len(f.tries) > 14 {
+				t.Errorf("tried %d times in three hours and a half", len(f.tries))
+			}
+			for i := 1; i < len(f.tries); i++ {
+				if gap := f.tries[i].Sub(f.tries[i-1]); gap < time.Minute || gap > 31*time.Minute {
+					t.Errorf("%v between two tries", gap)
+				}
+			}
+			broken = false
+			d.to("11-24 13:31")
+			if got := d.sink.letters(); len(got) != 2 {
+				t.Errorf("sent after it healed: %v", got)
+			}
+			if paused() != 1 {
+				t.Errorf("the admin was told %d times", paused())
+			}
+			broken = true
+			d.to("11-25 12:00")
+			broken = false
+			d.to("11-25 13:00")
+			if got := d.sink.letters(); len(got) != 4 || paused() != 2 {
+				t.Errorf("sent the next day: %v, told %d times", got, paused())
+			}
+		})
+	}
+}
+
+// TestOneSummaryADay: through everything that may befall the mail in the evening, each agreed day has one summary, and no reader gets
+// one twice. One that could not be sent in its time, or whose fate nobody knows, is told.
+func TestOneSummaryADay(t *testing.T) {
+	rules := strings.Replace(head, `country = "jp"`, `country = "none"`, 1) + daily + "[summary]\nto = [\"sato\", \"tanaka\"]\nat = \"17:00\"\n"
+	d := newDesk(t, "11-16 09:00", rules)
+	cut := &cutting{fine: true}
+	var refused error
+	set := func() {
+		d.put(&failing{Carrier: cut, now: d.clock, fault: func() error { return refused }})
+	}
+	cut.Carrier = d.sink.carrier(t)
+	set()
+
+	d.to("11-16 16:30") // Monday: the server can't be reached
+	d.sink.set(func() { d.sink.dial = errors.New("connection refused") })
+	d.to("11-16 19:00")
+	d.sink.set(func() { d.sink.dial = nil })
+	d.to("11-17 16:30") // Tuesday: it refuses the session
+	refused = &mailer.SessionError{Stage: "certificate", Words: "it has expired"}
+	d.to("11-17 20:00")
+	refused = nil
+	d.to("11-18 16:30") // Wednesday: it refuses one reader for now
+	d.sink.set(func() {
+		d.sink.rcpt = func(to string) error {
+			if strings.HasPrefix(to, "tanaka") {
+				return errLater
+			}
+			return nil
+		}
+	})
+	d.to("11-18 18:00")
+	d.sink.set(func() { d.sink.rcpt = nil })
+	d.to("11-19 16:30") // Thursday: the answer is lost
+	cut.fine = false
+	d.to("11-19 17:30")
+	cut.fine = true
+	d.to("11-20 16:59") // Friday: restarts all the time
+	for _, moment := range []string{"11-20 16:59", "11-20 17:00", "11-20 17:00", "11-20 17:01", "11-20 17:20"} {
+		d.restart(moment, rules)
+		cut.Carrier = d.sink.carrier(t)
+		set()
+		d.settle()
+	}
+	d.to("11-23 16:30") // Monday: no server until the next evening
+	d.sink.set(func() { d.sink.dial = errors.New("connection refused") })
+	d.to("11-24 16:00")
+	d.sink.set(func() { d.sink.dial = nil })
+	d.to("11-25 18:00")
+
+	days := []string{"16", "17", "18", "19", "20", "23", "24", "25"}
+	var want []string
+	for _, day := range days {
+		state := "done"
+		switch day {
+		case "19":
+			state = "drafted" // unknown
+		case "23":
+			state = "failed"
+		}
+		want = append(want, "2026-11-"+day+" "+state)
+	}
+	if got := d.runs("summary"); !slices.Equal(got, want) {
+		t.Errorf("the summaries are %q", got)
+	}
+	came := map[string]int{}
+	for _, a := range d.sink.arrivals() {
+		if strings.HasPrefix(a, "summary/") {
+			key, _, _ := strings.Cut(a, " ")
+			came[key]++
+		}
+	}
+	for _, day := range days {
+		for _, reader := range []string{"sato", "tanaka"} {
+			n, most := came["summary/2026-11-"+day+"/"+reader], 1
+			if day == "23" {
+				most = 0
+			}
+			if n != most {
+				t.Errorf("the summary of November %s reached %s %d times", day, reader, n)
+			}
+		}
+	}
+	for _, m := range slices.Concat(d.letters(d.run("summary", "2026-11-19").ID), d.letters(d.run("summary", "2026-11-23").ID)) {
+		what := map[ledger.State]string{ledger.StateUnknown: "unknown", ledger.StateFailed: "failed"}[m.State]
+		if !slices.ContainsFunc(d.sink.notices(), func(a string) bool { return what != "" && strings.HasPrefix(a, "notice/"+what+"/"+m.Number+"/") }) {
+			t.Errorf("%s is %s, and nobody was told", m.Key, m.State)
+		}
+	}
 }
