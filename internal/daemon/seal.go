@@ -100,9 +100,8 @@ func (o *Office) commit(ctx context.Context, out outcome) error {
 		}
 		return o.bring(tx, r, out, now)
 	})
-	if err != nil && out.err == nil && ctx.Err() == nil {
+	if err != nil && out.err == nil && ctx.Err() == nil && !unwritable(err) {
 		// The drafts themselves may be what can't be sealed (two with one key): then this run has failed, and no other.
-		// When it is the ledger that can't write, this can't be written either.
 		out.err = err
 		if again := o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
 			r, err := tx.Run(out.run.ID)
@@ -123,6 +122,13 @@ func (o *Office) commit(ctx context.Context, out outcome) error {
 	}
 	o.scan.looked(out, now)
 	return nil
+}
+
+// unwritable reports whether it is the ledger that can't be written at the moment: no fault of what was prepared. A disk that is almost full
+// takes the few words that a run has failed, and would keep them when there is room again.
+func unwritable(err error) bool {
+	return slices.ContainsFunc([]error{ledger.ErrFull, ledger.ErrDisk, ledger.ErrReadOnly, ledger.ErrBusy, ledger.ErrDoubt, ledger.ErrClock, ledger.ErrRights},
+		func(kind error) bool { return errors.Is(err, kind) })
 }
 
 // sameRun reports whether a run still asks what it asked when it was prepared.
