@@ -123,7 +123,22 @@ type firm struct {
 	period string
 	post   *postOffice
 
-	patience time.Duration // how long a process may try before it is killed
+	enough string // a process that says so is killed: it would go on for as long as the disk is broken
+}
+
+// heard collects what a process says, and calls enough when a word is among it.
+type heard struct {
+	said   []byte
+	word   string
+	enough func()
+}
+
+func (h *heard) Write(p []byte) (int, error) {
+	h.said = append(h.said, p...)
+	if h.word != "" && bytes.Contains(h.said, []byte(h.word)) {
+		h.enough()
+	}
+	return len(p), nil
 }
 
 const letters = 3
@@ -136,7 +151,7 @@ func newFirm(t *testing.T, state string) *firm {
 	if err != nil {
 		t.Fatal("couldn't build bod: ", err)
 	}
-	f := &firm{t: t, bod: bod, dir: t.TempDir(), state: state, post: newPostOffice(t), patience: time.Minute}
+	f := &firm{t: t, bod: bod, dir: t.TempDir(), state: state, post: newPostOffice(t)}
 	if f.state == "" {
 		f.state = filepath.Join(f.dir, "state")
 	}
@@ -168,7 +183,7 @@ func newFirm(t *testing.T, state string) *firm {
 	return f
 }
 
-// run runs bod run --once for the job behind the words in before, and returns what it said. A process that hangs in a retry is killed, as
+// run runs bod run --once for the job behind the words in before, and returns what it said. A process that goes on trying is killed, as
 // an administrator pulls the plug: code is hung then; -1 is one that a signal ended.
 func (f *firm) run(before ...string) (out string, code int) {
 	return f.bodDoes(append(before, f.bod, "run", "--once", "--do", "many/"+f.period, "--by", "sato")...)
@@ -176,15 +191,17 @@ func (f *firm) run(before ...string) (out string, code int) {
 
 func (f *firm) bodDoes(args ...string) (out string, code int) {
 	f.t.Helper()
-	ctx, cancel := context.WithTimeout(f.t.Context(), f.patience)
+	ctx, cancel := context.WithTimeout(f.t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = f.dir
 	cmd.Env = append(os.Environ(), "LANG=C", "BOD_ADMIN=none", "BOD_JOBS=jobs.toml", "STATE_DIRECTORY="+f.state)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	b, err := cmd.CombinedOutput()
-	code = 0
+	b := &heard{word: f.enough, enough: cancel}
+	cmd.Stdout, cmd.Stderr = b, b
+	err := cmd.Run()
+	out, code = string(b.said), 0
 	if err != nil {
 		exit, is := errors.AsType[*exec.ExitError](err)
 		if !is {
@@ -194,16 +211,18 @@ func (f *firm) bodDoes(args ...string) (out string, code int) {
 			code = hung
 		}
 	}
-	if strings.Contains(string(b), "panic:") || strings.Contains(string(b), "goroutine ") || strings.Contains(string(b), "SIGBUS") {
-		f.t.Errorf("it panicked:\n%s", b)
+	if strings.Contains(out, "panic:") || strings.Contains(out, "goroutine ") || strings.Contains(out, "SIGBUS") {
+		f.t.Errorf("it panicked:\n%s", out)
 	}
-	return string(b), code
+	return out, code
 }
 
 // states reads the ledger by plain SQL, as any program could.
-func (f *firm) states() map[string]string {
+func (f *firm) states() map[string]string { return f.statesIn(f.state) }
+
+func (f *firm) statesIn(dir string) map[string]string {
 	f.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(f.state, "ledger.db")+"?mode=ro")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "ledger.db")+"?mode=ro")
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -358,12 +377,12 @@ func TestDiskFaults(t *testing.T) {
 		}
 		t.Fatalf("under strace it ended with %d: %s", code, out)
 	}
-	heard, err := os.ReadFile(trace)
+	told, err := os.ReadFile(trace)
 	if err != nil {
 		t.Fatal(err)
 	}
 	calls := map[string]int{}
-	for _, m := range regexp.MustCompile(`(?m)^\d+ +(\w+)\(`).FindAllSubmatch(heard, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\d+ +(\w+)\(`).FindAllSubmatch(told, -1) {
 		calls[string(m[1])]++
 	}
 	type trial struct {
@@ -389,7 +408,6 @@ func TestDiskFaults(t *testing.T) {
 		}
 		trials = picked
 	}
-	f.patience = 5 * time.Second // a disk that stays broken is waited for
 	var sum tally
 	for _, x := range trials {
 		again()
@@ -399,6 +417,7 @@ func TestDiskFaults(t *testing.T) {
 			when += "+"
 		}
 		what := fmt.Sprintf("%s %s when=%s", x.call, fault, when)
+		f.enough = "trying again" // what the mail server answered can't be stored
 		out, code := f.run(strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace="+x.call, "-e", "signal=none", "-e", "inject="+x.call+":"+fault+":when="+when)
 		if code > 0 && !strings.Contains(out, "→") && !strings.Contains(out, "ask again") {
 			t.Errorf("%s: it ended with %d and doesn't say what to do:\n%s", what, code, out)
@@ -406,9 +425,104 @@ func TestDiskFaults(t *testing.T) {
 		if code == hung && !strings.Contains(out, "disk") {
 			t.Errorf("%s: it waits and doesn't say for what:\n%s", what, out)
 		}
+		f.enough = ""
 		f.settled(what, &sum)
 	}
 	t.Logf("seed %d, calls %v: %v", seed, calls, sum)
+}
+
+// TestRestoreKilled: killed at any call, bod restore leaves the old ledger as it was, or one that sends nothing, or none that a start would
+// take for a fresh one; the one that was there is never lost; and the same command once more does the rest.
+func TestRestoreKilled(t *testing.T) {
+	t.Parallel()
+	strace := needs(t, "strace")
+	most := 10
+	if s := os.Getenv("BOD_TEST_DISK_FAULTS"); s == "all" {
+		most = 1 << 30
+	} else if n, err := strconv.Atoi(s); err == nil {
+		most = n
+	}
+	f := newFirm(t, "")
+	copy := filepath.Join(t.TempDir(), "copy.db")
+	if err := os.RemoveAll(f.state); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"run", "--once"}, {"backup", copy}, {"run", "--once", "--do", "many/" + f.period, "--by", "sato"}} {
+		if out, code := f.bodDoes(append([]string{f.bod}, args...)...); code != 0 {
+			t.Fatalf("%d: %s", code, out)
+		}
+	}
+	again := f.snapshot()
+	restore := []string{f.bod, "restore", copy, "--by", "sato"}
+	calls := "fsync,write,pwrite64,linkat,renameat,unlinkat,unlink,mkdirat,ftruncate"
+	trace := filepath.Join(t.TempDir(), "trace")
+	if out, code := f.bodDoes(slices.Concat([]string{strace, "-f", "-qq", "-o", trace, "-e", "trace=" + calls, "-e", "signal=none"}, restore)...); code != 0 {
+		if strings.Contains(out, "ptrace") {
+			unmet(t, "no process may be traced here: "+out)
+		}
+		t.Fatalf("under strace it ended with %d: %s", code, out)
+	}
+	told, err := os.ReadFile(trace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[string]int{}
+	for _, m := range regexp.MustCompile(`(?m)^\d+ +(\w+)\(`).FindAllSubmatch(told, -1) {
+		count[string(m[1])]++
+	}
+	type moment struct {
+		call string
+		n    int
+	}
+	var all []moment
+	for _, call := range strings.Split(calls, ",") {
+		for n := 1; n <= count[call]; n++ {
+			all = append(all, moment{call, n})
+		}
+	}
+	seed := uint64(time.Now().UnixNano())
+	rand.New(rand.NewPCG(seed, 25)).Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	slices.SortStableFunc(all, func(a, b moment) int { return count[a.call] - count[b.call] }) // the rare calls are where it matters
+	if most < len(all) {
+		all = slices.Concat(all[:most-most/3], all[len(all)-most/3:])
+	}
+	key := "many/" + f.period + "/p0"
+	for _, at := range all {
+		what := fmt.Sprintf("killed at %s %d", at.call, at.n)
+		again()
+		f.bodDoes(slices.Concat([]string{strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=" + at.call, "-e", "signal=none",
+			"-e", fmt.Sprintf("inject=%s:signal=SIGKILL:when=%d", at.call, at.n)}, restore)...)
+		out, code := f.run()
+		if code != 0 && code != 1 && (code != 78 || !strings.Contains(out, "→")) {
+			t.Errorf("%s: the next start ended with %d: %s", what, code, out)
+		}
+		if out, code := f.bodDoes(restore...); code != 0 {
+			t.Errorf("%s: once more it ended with %d: %s", what, code, out)
+		}
+		if out, code := f.run(); code != 0 && code != 1 {
+			t.Errorf("%s: after that bod ended with %d: %s", what, code, out)
+		}
+		if n := f.post.list()[key]; n > 0 { // it had arrived before the list was emptied
+			t.Errorf("%s: %s went again", what, key)
+		}
+		if out, code := f.bodDoes(f.bod, "verify"); code != 0 {
+			t.Errorf("%s: %s", what, out)
+		}
+		kept := 0
+		archives, err := filepath.Glob(filepath.Join(f.state, "before-restore-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, a := range archives {
+			if _, err := os.Stat(filepath.Join(a, "ledger.db")); err == nil && f.statesIn(a)[key] == "sent" {
+				kept++
+			}
+		}
+		if kept == 0 {
+			t.Errorf("%s: the ledger that was there is not in an archive: %v", what, archives)
+		}
+	}
+	t.Logf("seed %d, calls %v: killed %d times", seed, count, len(all))
 }
 
 // smallDisk mounts a file system of 8 MB.
@@ -479,17 +593,21 @@ func TestFullDisk(t *testing.T) {
 		t.Fatalf("%d: %s", code, out)
 	}
 	again := f.snapshot()
-	f.patience = 6 * time.Second // where the answer of the mail server can't be stored it waits for room
 	var sum tally
 	said := 0
-	for _, room := range []int{0, 1, 8, 20, 40, 80} { // blocks of 4 KiB
+	for _, room := range []int{0, 1, 8, 20, 80} { // blocks of 4 KiB
 		again()
 		give := fill(t, disk, room)
+		f.enough = "trying again"
 		out, code := f.run()
+		f.enough = ""
 		if code != 0 {
 			said++
 			if !strings.Contains(out, "disk is full") && !strings.Contains(out, "no space left") {
 				t.Errorf("with %d blocks left it ended with %d and doesn't name the disk:\n%s", room, code, out)
+			}
+			if strings.Contains(out, "could not be done") {
+				t.Errorf("with %d blocks left a run has failed for good, and it was the disk:\n%s", room, out)
 			}
 		}
 		give()
