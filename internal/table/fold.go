@@ -37,14 +37,16 @@ func plainASCII(s string) bool {
 	return true
 }
 
-// plainWords reports the same for texts without blanks and lookalikes that are NFKC already, as most are.
+// plainWords reports the same for a text of kana and kanji without blanks, as most are.
 func plainWords(s string) bool {
 	for _, r := range s {
-		if r == '\u301C' || r == '\u2212' || r == '\u2014' || r == '\u2016' || unicode.IsSpace(r) {
+		switch {
+		case r > ' ' && r < 0x7F, r >= '、' && r <= '〉', r >= 'ぁ' && r <= 'ゖ', r >= 'ァ' && r <= 'ー', r >= 0x4E00 && r <= 0x9FFF:
+		default:
 			return false
 		}
 	}
-	return norm.NFKC.IsNormalString(s)
+	return true
 }
 
 // Fold is the form in which names of columns are compared: Normal, without any blank and in lower case.
@@ -62,8 +64,21 @@ func tidy(s string) string {
 	s = strings.TrimFunc(s, func(r rune) bool {
 		return unicode.IsSpace(r) || unicode.IsControl(r) || r == '\uFEFF' || r == '\u200B'
 	})
-	if norm.NFC.IsNormalString(s) {
+	if composed(s) || norm.NFC.IsNormalString(s) {
 		return s
 	}
 	return norm.NFC.String(s)
+}
+
+// composed reports whether a text has only characters that are in NFC whatever stands beside them: to look each up in
+// the tables of Unicode takes longer than everything else that is done with a cell.
+func composed(s string) bool {
+	for _, r := range s {
+		switch {
+		case r < 0xC0, r >= 0x3000 && r <= 0x3029, r >= 'ぁ' && r <= 'ゖ', r >= 'ァ' && r <= 'ー', r >= 0x4E00 && r <= 0x9FFF, r >= 0xFF00 && r <= 0xFFEF:
+		default:
+			return false
+		}
+	}
+	return true
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"golang.org/x/text/unicode/norm"
+
 	"bod/internal/calendar"
 )
 
@@ -108,6 +110,25 @@ func FuzzValues(f *testing.F) {
 					t.Errorf("%q is %s, which reads as %s", s, got.In(calendar.Japanese), back.Canonical())
 				}
 			}
+		}
+	})
+}
+
+// The short ways of tidy and Normal give what the long ones do.
+func FuzzFold(f *testing.F) {
+	for _, s := range []string{"株式会社アクメ商事", "ｱｸﾒ　商事", "が", "か\u3099", "①㈱〜−", "ヷヸー・、。〈〉", "A  b", "Å\u0301"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !utf8.ValidString(s) {
+			return
+		}
+		if got := tidy(s); !norm.NFC.IsNormalString(got) {
+			t.Errorf("%q is not NFC", got)
+		}
+		want := strings.Join(strings.Fields(norm.NFKC.String(lookalikes.Replace(s))), " ")
+		if got := Normal(s); got != want {
+			t.Errorf("%q is %q, not %q", s, got, want)
 		}
 	})
 }
