@@ -155,7 +155,7 @@ func (o *Office) ask(ctx context.Context, st *standing, m ledger.Message, q ques
 			o.log.Debug("the mail server's log proves nothing", "message", m.Number, "to", d.Mail, "result", oneLine(a.Result, 20), "evidence", evidence)
 			continue
 		}
-		text := st.words().say("メールサーバーの記録（%s）：%s", "the mail server's log (%s): %s", name, evidence)
+		text := st.words().say("メールログ（%s）：%s", "mail log (%s): %s", name, evidence)
 		err := o.ledger.Update(ctx, o.moment(), who, func(tx *ledger.Tx) error {
 			return tx.MoveDelivery(d.ID, ledger.StateUnknown, to, text)
 		})

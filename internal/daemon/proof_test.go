@@ -105,7 +105,7 @@ func TestProofSettles(t *testing.T) {
 		if m = d.only("daily", "2026-11-24"); m.State != ledger.StateSent {
 			t.Fatalf("the letter is %s", m.State)
 		}
-		if got, want := strings.Join(d.resolved(m), "\n"), "09:30 sent by proof:program ("+self().User+"): the mail server's log (program): 4B1C2D: to=<mori@aozora.example>, [2Jstatus=sent (250 2.0.0 Ok)"; got != want {
+		if got, want := strings.Join(d.resolved(m), "\n"), "09:30 sent by proof:program ("+self().User+"): mail log (program): 4B1C2D: to=<mori@aozora.example>, [2Jstatus=sent (250 2.0.0 Ok)"; got != want {
 			t.Errorf("the log says\n%s\nwant\n%s", got, want)
 		}
 		if r := d.run("daily", "2026-11-24"); r.State != ledger.RunDone {
