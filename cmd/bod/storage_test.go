@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/mail"
@@ -81,11 +82,7 @@ func (p *postOffice) empty() {
 func (p *postOffice) list() map[string]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	out := map[string]int{}
-	for k, n := range p.took {
-		out[k] = n
-	}
-	return out
+	return maps.Clone(p.took)
 }
 
 type counter struct{ p *postOffice }
@@ -155,15 +152,16 @@ func newFirm(t *testing.T, state string) *firm {
 	if f.state == "" {
 		f.state = filepath.Join(f.dir, "state")
 	}
-	rules := "timezone = \"Asia/Tokyo\"\nlanguage = \"en\"\nadmin = [\"sato\"]\n[company]\nname = \"Aozora\"\n[mail]\nfrom = \"keiri@aozora.example\"\n" +
-		"server = \"smtp+insecure://" + f.post.addr + "\"\n[people]\nsato = \"Sato <sato@aozora.example>\"\n"
+	var rules strings.Builder
+	rules.WriteString("timezone = \"Asia/Tokyo\"\nlanguage = \"en\"\nadmin = [\"sato\"]\n[company]\nname = \"Aozora\"\n[mail]\nfrom = \"keiri@aozora.example\"\n" +
+		"server = \"smtp+insecure://" + f.post.addr + "\"\n[people]\nsato = \"Sato <sato@aozora.example>\"\n")
 	var to []string
 	for i := range letters {
-		rules += fmt.Sprintf("[partner.p%d]\nname = \"Partner %d\"\nmail = [\"p%d@example.com\"]\n", i, i, i)
+		fmt.Fprintf(&rules, "[partner.p%d]\nname = \"Partner %d\"\nmail = [\"p%d@example.com\"]\n", i, i, i)
 		to = append(to, fmt.Sprintf("%q", fmt.Sprintf("p%d", i)))
 	}
-	rules += "[job.many]\nkind = \"send\"\ntitle = \"Many\"\nwhen = \"毎日 00:00 休みでも実施\"\nto = [" + strings.Join(to, ", ") + "]\nletter = \"letter.txt\"\n"
-	for name, text := range map[string]string{"jobs.toml": rules, "letter.txt": "Subject: {title}\n\nHello.\n"} {
+	rules.WriteString("[job.many]\nkind = \"send\"\ntitle = \"Many\"\nwhen = \"毎日 00:00 休みでも実施\"\nto = [" + strings.Join(to, ", ") + "]\nletter = \"letter.txt\"\n")
+	for name, text := range map[string]string{"jobs.toml": rules.String(), "letter.txt": "Subject: {title}\n\nHello.\n"} {
 		if err := os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -475,7 +473,7 @@ func TestRestoreKilled(t *testing.T) {
 		n    int
 	}
 	var all []moment
-	for _, call := range strings.Split(calls, ",") {
+	for call := range strings.SplitSeq(calls, ",") {
 		for n := 1; n <= count[call]; n++ {
 			all = append(all, moment{call, n})
 		}
