@@ -242,7 +242,7 @@ insert into t values (1, '0012', 12.50, '2026-11-25', '2026-11-25 10:30:00', 1, 
 	for _, query := range []string{"insert into t (id) values (9)", "attach database '" + file + "' as other", "create table x (y)"} {
 		s := o.source(said{"database": "sqlite:a.sqlite", "query": "select 1"})
 		s.origin.(*database).query = query
-		if tb, _ := s.Read(t.Context(), o.world); tb != nil && strings.HasPrefix(query, "insert") {
+		if tb, _ := s.Read(t.Context(), o.world); tb != nil {
 			t.Errorf("%s was carried out", query)
 		}
 	}

@@ -185,6 +185,12 @@ func isDay(name string) bool {
 	return strings.HasSuffix(f, "日") || strings.Contains(f, "日付") || strings.Contains(f, "年月日") || strings.Contains(f, "date")
 }
 
+// isYear reports whether a column's name says that its numbers are years: 2026, never 2,026.
+func isYear(name string) bool {
+	f := Fold(name)
+	return strings.HasSuffix(f, "年") || strings.HasSuffix(f, "年度") || f == "year" || strings.HasSuffix(f, "fiscalyear")
+}
+
 // maxTold is how many problems of one sort and column are told one by one.
 const maxTold = 3
 
@@ -254,6 +260,7 @@ func (r *reading) table() (*Table, error) {
 		default:
 			c.Type, c.Given = c.decide(), c.source != Empty
 		}
+		c.years = c.Type == Number && isYear(c.Name)
 		if f := Fold(c.Name); f != "" {
 			if j, twice := t.index[f]; twice {
 				r.twice(c, t.columns, j)
@@ -367,6 +374,7 @@ func (t *Table) typed(rec record) (row Row, wrong []int) {
 			wrong = append(wrong, i)
 			v = Value{typ: Text, text: asText(c.Value)}
 		}
+		v.year = t.columns[i].years
 		row.values[i] = v
 	}
 	return row, wrong

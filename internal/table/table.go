@@ -17,7 +17,9 @@ type Column struct {
 	Given  bool   // the type was said by the file's types or by the source itself, not found out
 	Twice  bool   // another column has the same name after Fold: neither can be found by it
 	Filled int    // how many rows have a value in it
-	Place  string // where a person finds it: "C" in a workbook, "3" in a CSV; "" where that means nothing
+	Place  string // where a person finds it: "C" in a workbook or a CSV; "" where that means nothing
+
+	years bool // its numbers are years
 }
 
 // Table is a source that was read to its end. It never changes and may be used by several goroutines.

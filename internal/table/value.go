@@ -86,6 +86,7 @@ type Value struct {
 	zone  *time.Location   // Time
 	n     int64            // Number: n × 10^-scale; Date: days since 1970-01-01; Time: microseconds since then; YesNo: 1 or 0
 	scale uint8            // Number
+	year  bool             // Number: of a column of years, said without a comma
 	typ   Type
 }
 
@@ -261,6 +262,9 @@ func (v Value) In(l calendar.Language) string {
 	case Text:
 		return v.text
 	case Number:
+		if v.year {
+			return v.plain()
+		}
 		return grouped(v.plain())
 	case Date:
 		return day(v.Date(), l)
