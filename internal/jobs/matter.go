@@ -144,6 +144,7 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 	}
 
 	groups := map[string]*matter{}
+	failed := map[int64]bool{} // runs of which a message did
 	add := func(m ledger.Message, what string, since time.Time) error {
 		r, err := runOf(m.Run)
 		if err != nil {
@@ -160,6 +161,7 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 			groups[key] = g
 		}
 		g.messages = append(g.messages, m)
+		failed[m.Run] = failed[m.Run] || what == whatFailed
 		if since.Before(g.since) {
 			g.since = since
 		}
@@ -201,7 +203,7 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 		}
 		what := whatWaiting
 		if r.State == ledger.RunFailed {
-			if _, told := groups[fmt.Sprintf("%d/%s", r.ID, whatFailed)]; told {
+			if failed[r.ID] {
 				continue // its messages say what failed
 			}
 			what = whatBroken
