@@ -66,6 +66,7 @@ func (b *desk) preview(ctx context.Context, name, period, out string, to []strin
 		return err
 	}
 	w := &jobs.World{Now: b.now(), Config: c, Job: j, Identity: identity(j), Occurrence: o}
+	defer w.OpenTables()()
 	dir := c.StateDir(b.state, os.Getenv("STATE_DIRECTORY"))
 	var ms []ledger.NewMessage
 	var missing []ledger.Reason

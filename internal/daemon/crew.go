@@ -214,6 +214,7 @@ func (o *Office) prepare(ctx context.Context, st *standing, t task, now time.Tim
 			Now: now, Config: st.config, Job: t.duty.job, Identity: t.duty.identity,
 			Occurrence: occurrence(t.duty.job, run), Run: run, Ledger: v, Rehearsal: o.ledger.Rehearsal(),
 		}
+		defer w.OpenTables()()
 		if out.prepared, err = kind.Prepare(ctx, w); err != nil {
 			return err
 		}

@@ -21,6 +21,7 @@ import (
 	"bod/internal/config"
 	"bod/internal/ledger"
 	"bod/internal/mailer"
+	"bod/internal/table"
 )
 
 // Kind is what a job does.
@@ -61,6 +62,8 @@ type World struct {
 	Run        ledger.Run   // zero in a preview
 	Ledger     *ledger.View // read-only; nil in a preview where there is no ledger
 	Rehearsal  bool         // Now is played: how long ago a file was written can't be told by it
+	// Tables are the job's sources, each read at most once; see OpenTables. A kind asks for them through rows.
+	Tables *table.Tables
 }
 
 // Prepared is what a kind returns.

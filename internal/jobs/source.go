@@ -52,7 +52,9 @@ func TableWorld(c *config.Config, now time.Time, played bool) *table.World {
 	}
 }
 
-// Tables are the sources of one run, each read once when it is first asked for. The caller closes them.
-func (w *World) Tables() *table.Tables {
-	return table.NewTables(TableWorld(w.Config, w.Now, w.Rehearsal), Sources(w.Config))
+// OpenTables gives the world its sources, each read once when it is first asked for, and returns what closes them. Whoever
+// makes a World for a kind calls it: defer w.OpenTables()().
+func (w *World) OpenTables() (close func()) {
+	w.Tables = table.NewTables(TableWorld(w.Config, w.Now, w.Rehearsal), Sources(w.Config))
+	return func() { _ = w.Tables.Close() } // nothing is written through them, so there is nothing to lose
 }
