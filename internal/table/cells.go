@@ -64,7 +64,7 @@ func (o *cellsOf) words() string { return o.pattern }
 // read makes a row of each workbook. One that cannot be read is a row without values, with a problem of its own:
 // the others are not to wait for it.
 func (o *cellsOf) read(ctx context.Context, r *reading) error {
-	found, err := r.world.Glob(o.pattern)
+	found, err := r.found(o.pattern)
 	if err != nil {
 		return err
 	}

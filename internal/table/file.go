@@ -231,6 +231,32 @@ func (r *reading) withFile(p string, use func(content) error) error {
 	return err
 }
 
+// found finds the files of a pattern. None at all is a folder without work; a folder that is not there is a mistake.
+func (r *reading) found(pattern string) ([]Found, error) {
+	fs, err := r.world.Glob(pattern)
+	if err != nil || len(fs) > 0 {
+		return fs, err
+	}
+	dir := pattern
+	for strings.ContainsAny(dir, "*?[") {
+		dir = path.Dir(dir)
+	}
+	if dir == pattern {
+		dir = path.Dir(dir)
+	}
+	// A named folder itself was looked at by Glob, and that of jobs.toml is there.
+	if dir == "." || strings.HasPrefix(dir, "folder:") && !strings.Contains(dir, "/") {
+		return nil, nil
+	}
+	f, err := r.world.Open(dir)
+	if err != nil {
+		return nil, &Problem{Code: CodeMissing, Err: err,
+			What: calendar.Text{JA: fmt.Sprintf("フォルダー %s がないか、開けません", dir), EN: fmt.Sprintf("the folder %s is not there, or cannot be opened", dir)},
+			Next: calendar.Text{JA: "名前と場所を確かめてください", EN: "see whether name and folder are right"}}
+	}
+	return nil, f.Close()
+}
+
 func growing(p string) error {
 	return &Problem{Code: CodeUnfinished,
 		What: calendar.Text{JA: fmt.Sprintf("%s はいま書き込まれています", p), EN: fmt.Sprintf("%s is being written just now", p)},

@@ -87,7 +87,7 @@ func tidyName(s string) string { return strings.ReplaceAll(s, "＿", "_") }
 func (o *folder) words() string { return o.pattern }
 
 func (o *folder) read(ctx context.Context, r *reading) error {
-	found, err := r.world.Glob(o.pattern)
+	found, err := r.found(o.pattern)
 	if err != nil {
 		return err
 	}

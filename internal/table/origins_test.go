@@ -70,6 +70,15 @@ func TestFolder(t *testing.T) {
 	if want := "5 0012 2611-0042 0\n0 0345 2611-0043 0\n1   1"; strings.Join(got, "\n") != want {
 		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
+	// An empty folder is one without work, one that is not there a mistake.
+	if tb := o.read(said{"folder": "請求書/*.xlsx"}); tb.Len() != 0 {
+		t.Error(tb.Len())
+	}
+	for _, keys := range []said{{"folder": "請求署"}, {"files": "請求署/*/*.xlsx", "cells": map[string]string{"a": "A1"}}} {
+		if p := o.refused(keys); p.Code != CodeMissing || !strings.Contains(p.What.JA, "フォルダー 請求署") {
+			t.Errorf("%+v", p)
+		}
+	}
 	for _, parts := range []string{"{a}{b}.pdf", "{a", "a}", "{}", "{a}_{A}", "abc"} {
 		s := &toldSettings{said: said{"folder": "x", "parts": parts}}
 		if Decode("x", s, nil) != nil || len(s.told) == 0 {

@@ -713,22 +713,40 @@ func (w *workbook) compute(ctx context.Context, s sheetRef, ref string, style nu
 	if err := ctx.Err(); err != nil {
 		return cell{}, w.reading.slow(err)
 	}
-	// What a workbook has inside is anybody's; a slip of the library's must not end the program.
-	defer func() {
-		if p := recover(); p != nil {
-			c, err = none, nil
-		}
-	}()
 	if w.excel == nil {
 		if w.excel, err = excelize.OpenReader(w.content.reader(), excelize.Options{UnzipSizeLimit: w.reading.maxSize(), UnzipXMLSizeLimit: min(16<<20, w.reading.maxSize()), RawCellValue: true, MaxCalcIterations: 1}); err != nil {
 			return none, nil
 		}
 	}
-	v, err := w.excel.CalcCellValue(s.name, ref, excelize.Options{RawCellValue: true})
+	type result struct {
+		value string
+		err   error
+	}
+	done, book := make(chan result, 1), w.excel
+	go func() {
+		// What a workbook has inside is anybody's; a slip of the library's must not end the program.
+		defer func() {
+			if p := recover(); p != nil {
+				done <- result{err: fmt.Errorf("couldn't work out %s: %v", ref, p)}
+			}
+		}()
+		v, err := book.CalcCellValue(s.name, ref, excelize.Options{RawCellValue: true})
+		done <- result{v, err}
+	}()
+	var got result
+	select {
+	case got = <-done:
+	case <-ctx.Done():
+		// The library cannot be stopped. What it works on is let go of when it is through.
+		w.excel = nil
+		w.computed = maxComputed
+		return cell{}, w.reading.slow(ctx.Err())
+	}
+	v := got.value
 	switch {
 	case strings.HasPrefix(v, "#"):
 		return cell{Value: TextOf(v), fault: true}, nil
-	case err != nil:
+	case got.err != nil:
 		return none, nil
 	case v == "":
 		return cell{}, nil
@@ -772,6 +790,7 @@ func readWorkbook(ctx context.Context, r *reading, c content, s shape) (err erro
 		return slices.IndexFunc(areas, func(a area) bool { return row == a.top && column == a.left })
 	}
 	tall := slices.DeleteFunc(slices.Clone(areas), func(a area) bool { return a.top == a.bottom })
+	slices.SortFunc(tall, func(a, b area) int { return a.top - b.top })
 	h := &heads{reading: r, shape: s}
 	titles := make(map[int]string)
 	h.upper = func(row, column int) (string, bool) {
@@ -835,11 +854,8 @@ func readWorkbook(ctx context.Context, r *reading, c content, s shape) (err erro
 	return h.done(r.source.Origin())
 }
 
-// mergedDown gives each row of a merged area the value that a person sees beside it.
+// mergedDown gives each row of a merged area the value that a person sees beside it. The areas are sorted by their tops.
 func mergedDown(tall []area, values map[int]cell, open *[]int, next *int, row int, cells []cell) []cell {
-	if *next == 0 {
-		slices.SortFunc(tall, func(a, b area) int { return a.top - b.top })
-	}
 	for *next < len(tall) && tall[*next].top <= row {
 		*open = append(*open, *next)
 		*next++

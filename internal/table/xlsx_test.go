@@ -1,6 +1,8 @@
 package table
 
 import (
+	"archive/zip"
+	"bytes"
 	"os"
 	"strings"
 	"testing"
@@ -88,6 +90,49 @@ func TestStyles(t *testing.T) {
 	} {
 		if got := styleOf(200, code); got.sort != want {
 			t.Errorf("%s is %d, want %d", code, got.sort, want)
+		}
+	}
+}
+
+// A small file that unpacks to a huge one is given up at max_size, wherever in it the bytes are.
+func TestZipBombs(t *testing.T) {
+	parts := map[string]string{
+		"xl/_rels/workbook.xml.rels": `<Relationships><Relationship Id="r1" Type="x/worksheet" Target="worksheets/sheet1.xml"/><Relationship Id="r2" Type="x/sharedStrings" Target="sharedStrings.xml"/></Relationships>`,
+		"xl/workbook.xml":            `<workbook xmlns:r="r"><sheets><sheet name="a" sheetId="1" r:id="r1"/></sheets></workbook>`,
+		"xl/sharedStrings.xml":       `<sst><si><t>番号</t></si>` + "@" + `</sst>`,
+		"xl/worksheets/sheet1.xml":   `<worksheet><sheetData><row r="1"><c r="A1" t="s"><v>0</v></c></row><row r="2"><c r="A2"><v>12</v></c></row>@</sheetData></worksheet>`,
+	}
+	huge := strings.Repeat(" ", 30<<20)
+	for _, bomb := range []string{"", "xl/sharedStrings.xml", "xl/worksheets/sheet1.xml"} {
+		o := newOffice(t)
+		var b bytes.Buffer
+		z := zip.NewWriter(&b)
+		for _, name := range sortedKeys(parts) {
+			w, err := z.Create(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Replace(parts[name], "@", "", 1)
+			if name == bomb {
+				text = strings.Replace(parts[name], "@", huge, 1)
+			}
+			if _, err := w.Write([]byte(text)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.write("a.xlsx", b.String())
+		keys := said{"file": "a.xlsx", "max_size": 10 << 20}
+		if bomb == "" {
+			if got := shown(t, o.read(keys)); got != "番号:number\n2 12" && got != "番号:text\n2 12" {
+				t.Errorf("got %s", got)
+			}
+			continue
+		}
+		if p := o.refused(keys); p.Code != CodeTooBig {
+			t.Errorf("%s: %+v", bomb, p)
 		}
 	}
 }
