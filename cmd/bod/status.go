@@ -182,6 +182,17 @@ func (b *desk) needs(c *config.Config, v *ledger.View, m ledger.Message) (need, 
 		if m.Class == ledger.ClassSummary {
 			n.Why = b.in("「本日のまとめ」が届いたか分かりません。送り直しはしません", "nobody knows whether this summary arrived; it is not sent again")
 		}
+		for _, d := range m.Deliveries {
+			if c == nil {
+				break
+			}
+			switch at, _, again, err := jobs.Resend(c, v, m, d); {
+			case err != nil:
+				return need{}, false, err
+			case again:
+				n.Why = fmt.Sprintf(b.in("%s に、決めたとおり自動で送り直します", "it is sent again by its rule at %s"), b.moment(at))
+			}
+		}
 	case ledger.StateFailed:
 		// A failed message with a successor is history.
 		newest, err := v.MessageByKey(m.Key)

@@ -78,9 +78,22 @@ letter = "letter.txt"
 	}
 	bod("run", "--once")
 	out := bod("status")
+	if strings.Contains(out, "sent again by its rule") {
+		t.Errorf("bod status promises what no rule says:\n%s", out)
+	}
 	for _, want := range []string{"not known whether it arrived", "bod settle " + number + " sent", "bod resend " + number} {
 		if !strings.Contains(out, want) {
 			t.Errorf("bod status lacks %q:\n%s", want, out)
 		}
+	}
+	rules, err := os.ReadFile(filepath.Join(dir, "jobs.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "jobs.toml"), append(rules, "on_unknown = \"resend\"\n"...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out := bod("status"); !strings.Contains(out, "it is sent again by its rule at ") {
+		t.Errorf("bod status says nothing of the rule:\n%s", out)
 	}
 }
