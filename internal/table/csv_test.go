@@ -1,6 +1,7 @@
 package table
 
 import (
+	"maps"
 	"strings"
 	"testing"
 
@@ -89,9 +90,7 @@ func TestEncodingsAndDelimiters(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			o.write(c.file, c.text)
 			keys := said{"file": c.file}
-			for k, v := range c.more {
-				keys[k] = v
-			}
+			maps.Copy(keys, c.more)
 			tb := o.read(keys)
 			if got := strings.ReplaceAll(shown(t, tb), "～", "〜"); got != strings.ReplaceAll(ordersShown, "～", "〜") {
 				t.Errorf("got\n%s", got)
