@@ -132,7 +132,7 @@ func (s *toldSettings) SecretFile(k string) string { return s.String(k) }
 func (o *office) source(keys said) *Source {
 	o.t.Helper()
 	s := &toldSettings{said: keys}
-	src := Decode("x", s, []byte(fmt.Sprint(keys)))
+	src := Decode("x", s, fmt.Append(nil, keys))
 	if len(s.told) > 0 || src == nil {
 		o.t.Fatalf("%v: %s", keys, s.told)
 	}

@@ -614,7 +614,7 @@ func (w *workbook) cell(ctx context.Context, d *xml.Decoder, e xml.StartElement,
 
 // plainText reads the characters of the element that d is in.
 func plainText(d *xml.Decoder) (string, error) {
-	var s string
+	var s strings.Builder
 	for {
 		t, err := d.Token()
 		if err != nil {
@@ -622,13 +622,13 @@ func plainText(d *xml.Decoder) (string, error) {
 		}
 		switch t := t.(type) {
 		case xml.CharData:
-			s += string(t)
+			s.Write(t)
 		case xml.StartElement:
 			if err := d.Skip(); err != nil {
 				return "", err
 			}
 		case xml.EndElement:
-			return s, nil
+			return s.String(), nil
 		}
 	}
 }
