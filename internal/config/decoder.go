@@ -20,6 +20,8 @@ type Decoder struct {
 	s    *section
 	spec map[string]any  // what was read, for the rule
 	told map[string]bool // keys of which the reader already told what is wrong
+
+	checked bool // Checks was asked for
 }
 
 // read runs one reader and remembers whether it complained.

@@ -125,7 +125,7 @@ func (s *section) stray() {
 		var known []string
 		switch e.key {
 		case "check":
-			known = checkKeys
+			known = s.l.sets["job.NAME.check"].list()
 		case "when", "confirm":
 			known = s.l.sets["job.NAME."+e.key].names
 		default:
@@ -393,6 +393,9 @@ func (l *loader) finish(s *section, job *Job, kind *kindKeys) {
 		}
 	}
 	job.Spec = kind.kind.Decode(d)
+	if s.has(checkName) && !d.checked {
+		s.problem(s.off(checkName), say("kind = \"%s\" の仕事に check は書けません", "a job of the kind %q has no check", job.Kind), say("その表を消してください", "delete that table"))
+	}
 	outside := kind.kind.Outside(l.c, job.Spec)
 	if job.Missed == "" {
 		job.Missed = MissedLatest

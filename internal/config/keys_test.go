@@ -39,6 +39,10 @@ var instead = map[string][]string{
 	"source.NAME.database":     {`query = "select 1"`},
 	"source.NAME.query":        {`database = "sqlite:data/shop.sqlite"`},
 	"mail.oauth2":              {`from = "経理 <keiri@aozora.example>"`, `auth = "xoauth2"`},
+	"job.NAME.check.then":      {`not_sent_before = true`},
+	"job.NAME.check.say":       {`not_sent_before = true`},
+	"job.NAME.check.remind":    {`not_sent_before = true`},
+	"job.NAME.check.tell":      {`not_sent_before = true`, `then = "tell"`},
 	"job.NAME.when.month":      {`every = "year"`, `day = 25`, `at = "10:00"`, `if_closed = "before"`},
 	"job.NAME.when.on":         {`every = "week"`, `at = "10:00"`, `if_closed = "before"`},
 	"job.NAME.when.starting":   {`every = "2 weeks"`, `at = "10:00"`, `if_closed = "before"`},
@@ -50,7 +54,7 @@ var instead = map[string][]string{
 var headers = []struct{ table, header string }{
 	{"", ""}, {"company", "[company]"}, {"calendar", "[calendar]"}, {"mail", "[mail]"}, {"mail.oauth2", "[mail.oauth2]"},
 	{"folders", "[folders]"}, {"people", "[people]"}, {"people.NAME", "[people.mori]"}, {"partner.NAME", "[partner.acme]"}, {"source.NAME", "[source.orders]"},
-	{"summary", "[summary]"}, {"job.NAME", "[job.a]"}, {"job.NAME.confirm", "[job.a.confirm]"}, {"job.NAME.when", "[job.a.when]"},
+	{"summary", "[summary]"}, {"job.NAME", "[job.a]"}, {"job.NAME.confirm", "[job.a.confirm]"}, {"job.NAME.when", "[job.a.when]"}, {"job.NAME.check", "[[job.a.check]]"},
 }
 
 // fileWith is a complete jobs.toml that has examples in their table; name is that of the only key, if there is one.
@@ -66,7 +70,7 @@ func fileWith(table, name string, examples ...string) string {
 			lines = other
 		}
 		// A table of its own only where the example stands in it: confirm, when and mori have two spellings.
-		if h.table != table && (h.table == "job.NAME.confirm" || h.table == "job.NAME.when" || h.table == "people.NAME" || h.table == "folders" || h.table == "mail.oauth2" || h.table == "source.NAME") {
+		if h.table != table && (h.table == "job.NAME.confirm" || h.table == "job.NAME.when" || h.table == "people.NAME" || h.table == "folders" || h.table == "mail.oauth2" || h.table == "source.NAME" || h.table == "job.NAME.check") {
 			continue
 		}
 		b.WriteString(h.header + "\n")

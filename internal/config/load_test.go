@@ -23,6 +23,7 @@ type letterSpec struct {
 	Fields   map[string]string
 	Together bool
 	Limit    int64
+	Checks   [][]string // the keys of each
 }
 
 func (letter) Name() string { return "send" }
@@ -42,6 +43,13 @@ func (letter) Keys() []Key {
 func (letter) Decode(d *Decoder) any {
 	s := &letterSpec{To: d.Addressees("to"), Cc: d.Addressees("cc"), Letter: d.String("letter"),
 		Fields: d.Table("fields"), Together: d.Bool("together", false), Limit: d.Size("limit", 20<<20)}
+	for _, x := range d.Checks() {
+		s.Checks = append(s.Checks, x.Keys())
+		x.String("wrong_if")
+		x.String("say")
+		x.Strings("pdf_contains")
+		x.Bool("not_sent_before", false)
+	}
 	for i, p := range d.Strings("attach") {
 		if err := d.Config.CheckPath(p); err != nil {
 			f := err.(*FileError)
@@ -81,7 +89,25 @@ func (daily) Decode(d *Decoder) any { return d.Addressees("to") }
 
 func (daily) Outside(*Config, any) bool { return false }
 
-var testKinds = []Kind{letter{}, daily{}}
+// held is the kind of [[job.NAME.check]].
+type held struct{}
+
+func (held) Name() string { return checkName }
+
+func (held) Keys() []Key {
+	return []Key{
+		{Name: "wrong_if", Type: "text", Meaning: say("おかしい場合", "what is wrong"), Example: `wrong_if = "添付数 > 1"`},
+		{Name: "not_sent_before", Type: "true or false", Meaning: say("はじめて送る", "never sent"), Example: `not_sent_before = true`},
+		{Name: "pdf_contains", Type: "list of texts", Meaning: say("PDFにある文字", "words of the PDF"), Example: `pdf_contains = ["アクメ商事"]`},
+		{Name: "say", Type: "text", Meaning: say("言い方", "words"), Example: `say = "x"`},
+	}
+}
+
+func (held) Decode(*Decoder) any { return nil }
+
+func (held) Outside(*Config, any) bool { return false }
+
+var testKinds = []Kind{letter{}, daily{}, held{}}
 
 func TestRootExampleLoads(t *testing.T) {
 	for _, path := range []string{"../../jobs.toml", "../../example/en/jobs.toml"} {

@@ -230,6 +230,12 @@ func (w *schemaWriter) shape(k Key) *schema {
 			return w.object(k.Table + "." + k.Name)
 		}
 		return &schema{Type: "object", AdditionalProperties: &schema{Type: []string{"string", "number"}}}
+	case "list of tables":
+		one := w.object(k.Table + "." + k.Name)
+		one.Description = ""
+		s := *one
+		s.Type, s.Items, s.MinItems = []string{"array", "object"}, one, 1
+		return &s
 	case "list of texts", "list of patterns", "list of days":
 		return listOf(text(oneLineText))
 	case "list of dates":

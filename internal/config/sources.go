@@ -25,7 +25,9 @@ type Source struct {
 }
 
 // reserved reports whether a kind has tables of its own and is none of a job.
-func reserved(kind string) bool { return kind == summaryName || kind == sourceName }
+func reserved(kind string) bool {
+	return kind == summaryName || kind == sourceName || kind == checkName
+}
 
 // Source returns a source by its name in the file; nil when there is none.
 func (c *Config) Source(name string) *Source {

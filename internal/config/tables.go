@@ -26,6 +26,7 @@ func Tables() []Table {
 		{"job.NAME", say("[job.名前]　仕事", "[job.NAME]: a job"), true},
 		{"job.NAME.when", say("[job.名前.when]　予定を表で書くとき", "[job.NAME.when]: the schedule as a table"), false},
 		{"job.NAME.confirm", say("[job.名前.confirm]　送る前の確認", "[job.NAME.confirm]: the yes before it goes"), false},
+		{"job.NAME.check", say("[[job.名前.check]]　出る前に確かめること", "[[job.NAME.check]]: what it is held against before it goes"), false},
 	}
 }
 
@@ -35,6 +36,7 @@ var typeWords = map[string]calendar.Text{
 	"number":            {JA: "数字", EN: "number"},
 	"true or false":     {JA: "true か false", EN: "true or false"},
 	"table":             {JA: "表 { }", EN: "table"},
+	"list of tables":    {JA: "表（いくつでも）", EN: "list of tables"},
 	"name":              {JA: "名前", EN: "name"},
 	"list of names":     {JA: "名前（いくつでも）", EN: "list of names"},
 	"list of texts":     {JA: "文字（いくつでも）", EN: "list of texts"},

@@ -159,10 +159,22 @@ func (t *tree) open(h *header) *table {
 // well: somebody who copied a job and forgot the new name wants to hear of the rest.
 func (t *tree) twice(at *table, h *header, k string, e *entry) *table {
 	name := headerName(h)
+	next := say("写したほうの名前を変えてください", "give the copy another name")
+	if len(h.key) == 3 && jobOf(h.key) != "" && k == checkName {
+		double := name
+		if !h.list {
+			double = "[" + name + "]"
+		}
+		next = say("どちらも %s と、[ ] を二重にしてください", "write both as %s, with two brackets", double)
+	}
 	t.f.add(finding{off: h.off, job: jobOf(h.key),
-		what: say("%d行目にも %s があります", "%[2]s is in line %[1]d already", t.at.line(e.off), name),
-		next: say("写したほうの名前を変えてください", "give the copy another name")})
+		what: say("%d行目にも %s があります", "%[2]s is in line %[1]d already", t.at.line(e.off), name), next: next})
 	n := &table{off: h.off, defined: true}
+	if v, single := e.value.(*table); single && k == checkName && len(h.key) == 3 && jobOf(h.key) != "" {
+		// Each is looked through all the same.
+		e.value = []*table{v, n}
+		return n
+	}
 	if k == h.key[len(h.key)-1] {
 		at.add(entry{key: k, off: h.off, val: h.off, value: n, double: true})
 	}

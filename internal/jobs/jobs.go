@@ -36,7 +36,7 @@ var Kinds = []Kind{send{}, summary{}}
 
 // ConfigKinds are Kinds as config.Load takes them, and with them how a [source.NAME] is read.
 func ConfigKinds() []config.Kind {
-	out := []config.Kind{source{}}
+	out := []config.Kind{source{}, checks{}}
 	for _, k := range Kinds {
 		out = append(out, k)
 	}

@@ -27,6 +27,7 @@ type sendSpec struct {
 	Fields      map[string]string
 	Together    bool
 	MaxSize     int64
+	Checks      []*check
 }
 
 // maxSize is what most mail servers take, with the third that base64 adds (25 to 35 MB).
@@ -89,6 +90,7 @@ func (send) Decode(d *config.Decoder) any {
 		MaxSize: d.Size("max_size", maxSize),
 	}
 	s.Together = d.Bool("together", !anyOutside(d.Config, s.To))
+	s.Checks = decodeChecks(d, messageScope(d, s.Fields))
 	s.checkTo(d)
 	t := s.checkLetter(d)
 	s.checkAttach(d)
@@ -371,11 +373,18 @@ func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		return p, nil
 	}
 	var p Prepared
+	held := newChecking(ctx, w, s.Checks)
 	for _, to := range only(s.groups(), w.Run.Only) {
 		if err := ctx.Err(); err != nil {
 			return Prepared{}, err
 		}
-		d, missing, err := s.draft(w, t, b, to)
+		d, sc, missing, err := s.draft(w, t, b, to)
+		if err == nil && len(missing) == 0 {
+			var o []ledger.Observation
+			if o, missing, err = held.message(sc, &d); err == nil {
+				p.Observations = append(p.Observations, o...)
+			}
+		}
 		switch {
 		case err != nil:
 			return Prepared{}, err
@@ -416,9 +425,9 @@ func uniqueReasons(rs []ledger.Reason) []ledger.Reason {
 }
 
 // draft makes one message, or says what it lacks.
-func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addressee) (d Draft, missing []ledger.Reason, err error) {
+func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addressee) (d Draft, sc *scope, missing []ledger.Reason, err error) {
 	c := w.Config
-	sc := &scope{
+	sc = &scope{
 		config: c, job: w.Job, period: w.Occurrence.Period, about: w.Job.When.About(w.Job.About, w.Occurrence),
 		day: calendar.DateOf(leaves(w).In(c.Zone)), to: to, language: t.language, own: s.Fields,
 	}
@@ -427,13 +436,13 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addre
 		missing = append(missing, reason(w, codeAddressee, e.text(), calendar.Text{
 			JA: fmt.Sprintf("jobs.tomlの [partner.%s] の name に、正式な名前を書いてください", e.Partner), EN: fmt.Sprintf("write the full name in [partner.%s]", e.Partner)}))
 	} else if err != nil {
-		return Draft{}, nil, err
+		return Draft{}, nil, nil, err
 	}
 	sc.block = block
 	files, inputs, ms := attachments(w, sc, s.Attach, s.MaxSize)
 	missing = append(missing, ms...)
 	if len(missing) > 0 {
-		return Draft{}, missing, nil
+		return Draft{}, nil, missing, nil
 	}
 	for _, f := range files {
 		sc.files = append(sc.files, f.Name)
@@ -448,7 +457,7 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addre
 			calendar.Text{JA: "手紙を見直してください", EN: "look at the letter"}))
 	}
 	if len(missing) > 0 {
-		return Draft{}, missing, nil
+		return Draft{}, nil, missing, nil
 	}
 
 	e := &envelope{config: c}
@@ -483,7 +492,7 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addre
 	} {
 		i, err := inputOf(in.kind, in.name, in.value)
 		if err != nil {
-			return Draft{}, nil, err
+			return Draft{}, nil, nil, err
 		}
 		inputs = append(inputs, i)
 	}
@@ -498,7 +507,7 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addre
 		Letter:     l,
 		Recipients: e.rs,
 		Inputs:     inputs,
-	}, nil, nil
+	}, sc, nil, nil
 }
 
 // emptyReason says which field of which letter has no value, and where it would come from.

@@ -1,0 +1,122 @@
+package jobs
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"bod/internal/calendar"
+	"bod/internal/config"
+	"bod/internal/ledger"
+)
+
+// notSentBefore asks whether an attachment, or the text of one, went out before: last month's file again, or one that
+// another addressee got.
+var notSentBefore = checkType{name: "not_sent_before",
+	keys: []config.Key{{Name: "not_sent_before", Type: "true or false", Example: `not_sent_before = true`, Meaning: calendar.Text{
+		JA: "添付したファイルと同じ中身のものを、前の回やほかの宛先に送っていないこと", EN: "no attachment has the content of one that went out before, or to somebody else"}}},
+	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
+		if !yes(d, "not_sent_before") {
+			return nil, calendar.Text{}
+		}
+		return sentBefore{}, calendar.Text{JA: "前の回やほかの宛先に送ったものと同じ添付がないこと", EN: "no attachment went out before, or to somebody else"}
+	}}
+
+// yes reads a check that has nothing to say but that it is wanted.
+func yes(d *config.Decoder, key string) bool {
+	if d.Bool(key, false) {
+		return true
+	}
+	d.Problem(key, calendar.Text{JA: key + " は true と書きます", EN: key + " has to be true"}, calendar.Text{JA: "確かめないのなら、この [[…check]] を消してください", EN: "where it is not to be checked, delete this [[…check]]"})
+	return false
+}
+
+type sentBefore struct{}
+
+func (sentBefore) judge(s *subject) (Result, error) {
+	files := s.files()
+	if len(files) == 0 {
+		return Result{Verdict: Unjudged, What: s.say("添付ファイルがないので、前に送ったものと比べられません", "there is no attachment to compare with earlier ones")}, nil
+	}
+	if s.world.Ledger == nil {
+		return Result{Verdict: Passed, What: s.say("記録がまだないので、前に送ったものはありません", "there is no record yet, so that nothing went out before")}, nil
+	}
+	for _, in := range files {
+		before, err := s.before(in)
+		if err != nil {
+			return Result{}, err
+		}
+		if before == nil {
+			continue
+		}
+		r := Result{Verdict: Wrong, What: s.say("添付の中身が、前に送ったものと同じです", "an attachment went out before")}
+		if before.Job != s.world.Identity || before.Part != s.draft.Part {
+			r.What = s.say("添付の中身が、ほかの宛先に送ったものと同じです", "an attachment is one that somebody else got")
+		}
+		r.Figures = []Figure{
+			{s.say("今回", "now"), baseName(in.Name)},
+			{s.say("前", "before"), strings.Join(slices.DeleteFunc([]string{before.Number, before.Addressee, calendar.DateOf(before.Date.In(s.world.Config.Zone)).Short(s.world.Config.Language)}, func(x string) bool { return x == "" }), " ")},
+		}
+		return r, nil
+	}
+	return Result{Verdict: Passed, What: s.say("前に送ったものと同じ添付はありません", "no attachment went out before"),
+		Figures: []Figure{{s.say("添付", "attachments"), fmt.Sprint(len(files))}}}, nil
+}
+
+// files are the inputs of the attachments.
+func (s *subject) files() (out []ledger.Input) {
+	for _, in := range s.draft.Inputs {
+		if in.Kind == "file" {
+			out = append(out, in)
+		}
+	}
+	return out
+}
+
+// before is the newest letter that was made of the same, and isn't this one: a deliberate second one may say the same again.
+func (s *subject) before(in ledger.Input) (*ledger.Message, error) {
+	ms, err := s.world.Ledger.LettersWith(in.Kind, in.Hash)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range slices.Backward(ms) {
+		if m.Run == 0 || m.Run != s.world.Run.ID || m.Part != s.draft.Part {
+			return &m, nil
+		}
+	}
+	return nil, nil
+}
+
+// required names fields that have to be filled, in the letter's words or the job's own.
+var required = checkType{name: "required",
+	keys: []config.Key{{Name: "required", Type: "list of texts", Example: `required = ["対象月", "差出人"]`, Meaning: calendar.Text{
+		JA: "空であってはならない欄。手紙の欄の名前か、fields に書いた名前", EN: "fields that may not be empty: those of letters, or names of fields"}}},
+	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
+		names := d.Strings("required")
+		for i, n := range names {
+			if _, ok := fieldOf(n); !ok && !slices.Contains(s.fields, n) {
+				d.ProblemAt("required", i, calendar.Text{JA: fmt.Sprintf("「%s」という欄はありません", n), EN: fmt.Sprintf("there is no field %s", n)},
+					calendar.Text{JA: "手紙の { } に書ける名前か、fields の名前を書いてください", EN: "write a name that can stand in { } of a letter, or one of fields"})
+				return nil, calendar.Text{}
+			}
+		}
+		if len(names) == 0 {
+			return nil, calendar.Text{}
+		}
+		return filled(names), calendar.Text{JA: strings.Join(names, "、") + "が空でないこと", EN: strings.Join(names, ", ") + " is not empty"}
+	}}
+
+type filled []string
+
+func (names filled) judge(s *subject) (Result, error) {
+	r := Result{Verdict: Passed, What: s.say("必要な欄はすべて埋まっています", "all that is required is there")}
+	for _, n := range names {
+		v := s.scope.value(n)
+		if v == "" {
+			r.Verdict, r.What = Wrong, s.say("空の欄があります", "a field is empty")
+			v = s.say("（空）", "(empty)")
+		}
+		r.Figures = append(r.Figures, Figure{n, strings.ReplaceAll(v, "\n", " ")})
+	}
+	return r, nil
+}
