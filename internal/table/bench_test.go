@@ -173,7 +173,7 @@ func BenchmarkSQLite(b *testing.B) {
 //
 //	BOD_TEST_ROWS=1000000 go test ./internal/table -run TestMemory -v
 func TestMemory(t *testing.T) {
-	n, note := 60_000, strings.Repeat("急ぎ", 60)
+	n, note := 30_000, strings.Repeat("x", 700)
 	if v := os.Getenv("BOD_TEST_ROWS"); v != "" {
 		if _, err := fmt.Sscan(v, &n); err != nil {
 			t.Fatal(err)
