@@ -173,7 +173,7 @@ func BenchmarkSQLite(b *testing.B) {
 //
 //	BOD_TEST_ROWS=1000000 go test ./internal/table -run TestMemory -v
 func TestMemory(t *testing.T) {
-	n, note := 30_000, strings.Repeat("x", 700)
+	n, note := 30_000, strings.Repeat("x", 280)
 	if v := os.Getenv("BOD_TEST_ROWS"); v != "" {
 		if _, err := fmt.Sscan(v, &n); err != nil {
 			t.Fatal(err)
@@ -190,7 +190,7 @@ func TestMemory(t *testing.T) {
 		highest = max(highest, m.HeapInuse)
 	}
 	o.world.Progress = func(_ string, rows int) {
-		if told++; told%8 == 0 {
+		if told++; rows < 100_000 || told%8 == 0 {
 			look()
 		}
 	}
@@ -206,7 +206,7 @@ func TestMemory(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if rows++; rows%50_000 == 0 {
+		if rows++; rows%10_000 == 0 {
 			look()
 		}
 		if v := row.Value(6); v.Type() != Number {

@@ -29,7 +29,7 @@ type record struct {
 }
 
 // inMemory is how much of a source is kept in memory; what is longer lies in a file.
-const inMemory = 16 << 20
+const inMemory = 8 << 20
 
 // spool keeps the rows of one source in the order in which they came: in memory first, and from inMemory on in a
 // temporary file that has no name any more, so that nothing of it is left behind whatever ends the program.
