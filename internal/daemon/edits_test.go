@@ -30,3 +30,52 @@ func TestAFormerAddresseeGetsNothing(t *testing.T) {
 		t.Errorf("it is %s, held by %q", m.State, reasons(m))
 	}
 }
+
+// TestWhatARuleNamesNoMoreStaysHeld: its letters are drafted anew under the changed rule, and that is nobody's leave to send them. When a
+// later rule names the period again it goes at its time.
+func TestWhatARuleNamesNoMoreStaysHeld(t *testing.T) {
+	rules := func(when string) string {
+		return head + "[job.note]\nkind = \"send\"\nwhen = \"" + when + "\"\nprepare = \"1 business day before\"\nto = [\"mori\"]\nletter = \"letter.txt\"\n"
+	}
+	const first, second, third = "毎月27日 10:00 休みなら前営業日", "毎週水曜 10:00 休みなら前営業日", "毎月27日 11:00 休みなら前営業日"
+	d := newDesk(t, "11-24 09:00", rules(first))
+	d.to("11-26 10:01")
+	d.restart("11-26 11:00", rules(second))
+	d.settle()
+	if m := d.only("note", "2026-11"); reasons(m) != "gone,not due" || m.Predecessor == 0 {
+		t.Fatalf("drafted anew: %v, held by %q", m.Predecessor != 0, reasons(m))
+	}
+	d.to("11-27 09:00")
+	d.restart("11-27 09:01", rules(third))
+	d.to("11-27 10:59")
+	if got := d.sink.letters(); len(got) != 0 {
+		t.Fatalf("sent: %v", got)
+	}
+	d.to("11-27 11:00")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Errorf("sent when it is named again: %v", got)
+	}
+
+	d = newDesk(t, "11-24 09:00", rules(first))
+	d.to("11-26 10:01")
+	d.restart("11-26 11:00", rules(second))
+	d.to("11-27 15:00")
+	if got := d.sink.letters(); len(got) != 0 {
+		t.Fatalf("sent: %v", got)
+	}
+	d.must("sato", "release", "they wait for it", Request{Run: d.run("note", "2026-11").Number})
+	d.to("11-27 15:05")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Errorf("sent after a person's word: %v", got)
+	}
+
+	d = newDesk(t, "11-24 09:00", rules(first))
+	d.to("11-26 10:01")
+	d.restart("11-26 11:00", rules(second))
+	d.to("11-28 15:00")
+	d.restart("11-28 15:01", rules(first)) // named again, and its time has passed
+	d.to("11-28 15:10")
+	if m := d.only("note", "2026-11"); reasons(m) != "late" {
+		t.Errorf("it is %s, held by %q", m.State, reasons(m))
+	}
+}

@@ -451,7 +451,7 @@ func (a *asking) release() (string, error) {
 // released remembers at the run that a person let it go, so that the same lateness doesn't hold it again.
 func (a *asking) released(r ledger.Run, why string, to ledger.RunState) error {
 	reasons := slices.DeleteFunc(slices.Clone(r.Reasons), func(x ledger.Reason) bool {
-		return x.Code == codeLate || x.Code == codeRestored || to != r.State && x.Code != codeReleased
+		return x.Code == codeLate || x.Code == codeRestored || x.Code == codeGone || to != r.State && x.Code != codeReleased
 	})
 	return a.MoveRun(r.ID, r.State, to, ledger.RunChange{Reasons: withReason(reasons, a.releasedBy(why))})
 }

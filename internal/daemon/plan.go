@@ -106,6 +106,7 @@ type move struct {
 	to     ledger.RunState
 	change ledger.RunChange
 	hold   ledger.HoldReason // its held messages get this reason, with text
+	lift   bool              // what held them as gone does not stand any more
 	reject bool              // its held messages are rejected, with text
 	text   string
 }
@@ -288,13 +289,19 @@ func (p planning) edit(c *changes) (found []late) {
 				change: ledger.RunChange{Reasons: withReason(r.Reasons, why)}})
 		case !p.away.IsZero() && o.Due.After(p.away) && p.now.Sub(o.Due) > lateness:
 			found = append(found, late{o, r, true}) // this is the wake-up that passes its due
-		case !o.Due.Equal(r.Due):
+		case !o.Due.Equal(r.Due) || hasReason(r.Reasons, codeGone):
 			at := p.new.prepareAt(o.Due)
 			m := move{run: r.Run, to: r.State, change: ledger.RunChange{Due: &o.Due, PrepareAt: &at}}
-			if !o.Due.After(p.now) && r.Due.After(p.mark) {
+			reasons := r.Reasons
+			if hasReason(reasons, codeGone) { // a rule before this one did not name it, and this one does again
+				m.lift = true
+				reasons = slices.DeleteFunc(slices.Clone(reasons), func(x ledger.Reason) bool { return x.Code == codeGone })
+				m.change.Reasons = nonNil(reasons)
+			}
+			if !o.Due.After(p.now) && (m.lift || r.Due.After(p.mark)) {
 				yes, why := true, p.words.askLate(o.Due)
 				m.change.Late, m.hold, m.text = &yes, ledger.Late, why.Text
-				m.change.Reasons = withReason(r.Reasons, why)
+				m.change.Reasons = withReason(reasons, why)
 			}
 			c.move = append(c.move, m)
 		}

@@ -513,15 +513,20 @@ func knownRun(tx *ledger.Tx, identity, period string) (known, bool, error) {
 
 // move writes what planning decided for a run that is there.
 func (o *Office) move(tx *ledger.Tx, m move) error {
-	if m.hold != "" || m.reject {
+	if m.hold != "" || m.reject || m.lift {
 		held, err := heldOf(tx.View, m.run.ID)
 		if err != nil {
 			return err
 		}
 		for _, msg := range held {
-			if m.reject {
+			if m.lift {
+				err = tx.Lift(msg.ID, ledger.Gone)
+			}
+			switch {
+			case err != nil:
+			case m.reject:
 				err = rejectAll(tx, msg, m.text)
-			} else {
+			case m.hold != "":
 				err = tx.Hold(msg.ID, m.hold, m.text)
 			}
 			if err != nil {

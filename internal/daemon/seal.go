@@ -44,11 +44,14 @@ func (out *outcome) render(w *jobs.World, v *ledger.View) error {
 		} else if taken {
 			continue // it went out, or is on its way
 		}
-		if hasReason(out.run.Reasons, codeLate) {
-			d.Hold = append(slices.Clone(d.Hold), ledger.Hold{Reason: ledger.Late, Text: reasonText(out.run.Reasons, codeLate), Since: w.Now, By: self()})
-		}
-		if hasReason(out.run.Reasons, codeRestored) {
-			d.Hold = append(slices.Clone(d.Hold), ledger.Hold{Reason: ledger.Restored, Text: reasonText(out.run.Reasons, codeRestored), Since: w.Now, By: self()})
+		// What planning holds stays held when an edit replaces it: an edit is nobody's leave to send it.
+		for _, x := range []struct {
+			code   string
+			reason ledger.HoldReason
+		}{{codeLate, ledger.Late}, {codeRestored, ledger.Restored}, {codeGone, ledger.Gone}} {
+			if hasReason(out.run.Reasons, x.code) {
+				d.Hold = append(slices.Clone(d.Hold), ledger.Hold{Reason: x.reason, Text: reasonText(out.run.Reasons, x.code), Since: w.Now, By: self()})
+			}
 		}
 		m, err := jobs.Render(w, d)
 		if err != nil {
@@ -135,7 +138,7 @@ func unwritable(err error) bool {
 func sameRun(a, b ledger.Run) bool {
 	return a.State == b.State && a.Generation == b.Generation && a.Early == b.Early && a.Due.Equal(b.Due) &&
 		slices.Equal(a.Only, b.Only) && hasReason(a.Reasons, codeLate) == hasReason(b.Reasons, codeLate) &&
-		hasReason(a.Reasons, codeRestored) == hasReason(b.Reasons, codeRestored)
+		hasReason(a.Reasons, codeRestored) == hasReason(b.Reasons, codeRestored) && hasReason(a.Reasons, codeGone) == hasReason(b.Reasons, codeGone)
 }
 
 // fail ends a run whose job is broken. Its letters that are held stay held.
@@ -245,7 +248,7 @@ func (o *Office) bring(tx *ledger.Tx, r ledger.Run, out outcome, now time.Time) 
 // planned keeps what planning and people said of a run, when what it waits for is told anew.
 func planned(rs []ledger.Reason) []ledger.Reason {
 	return slices.DeleteFunc(slices.Clone(rs), func(r ledger.Reason) bool {
-		return r.Code != codeLate && r.Code != codeReleased && r.Code != codeRestored
+		return r.Code != codeLate && r.Code != codeReleased && r.Code != codeRestored && r.Code != codeGone
 	})
 }
 
