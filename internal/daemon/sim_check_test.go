@@ -33,6 +33,10 @@ type simChecker struct {
 	messages   map[int64]*simMessage
 	byID       map[string]*simMessage // by Message-ID
 	deliveries map[int64]*simDelivery
+	stale      map[string]bool // messages whose letter was edited in the transaction that sealed them
+	edits      int             // of letters, when it looked last
+	byRun      map[int64][]*simDelivery
+	drafted    map[int64]bool          // runs that were drafted just now
 	of         map[string]*simDelivery // by Message-ID and recipient
 	runs       map[int64]*simRun
 	took       map[string]int            // accepted copies, by key and recipient
@@ -73,6 +77,7 @@ type simMessage struct {
 	key, class, job, hash string
 	mid                   string
 	run                   int64
+	generation            int
 	confirmCount          int
 	queued                bool
 	number                string
@@ -90,6 +95,7 @@ type simRun struct {
 	touched            bool // a person had a hand in it
 	early              bool
 	reasons            string
+	only               bool // asked to go to some again
 	generation         int
 }
 
@@ -311,6 +317,7 @@ func (c *simChecker) check() {
 		c.event(e, sent)
 		c.seq = e.seq
 	}
+	c.edits = c.s.letters
 	c.s.server.mu.Lock()
 	fresh := slices.Clone(c.s.server.accepted[c.books:])
 	c.books += len(fresh)
@@ -325,11 +332,13 @@ func (c *simChecker) check() {
 		}
 	}
 	for id := range c.unknown {
-		d := c.deliveries[id]
-		if d.state != "unknown" {
+		if c.deliveries[id].state != "unknown" {
 			delete(c.unknown, id)
-			continue
 		}
+	}
+	for id := range c.drafted {
+		c.complete(id)
+		delete(c.drafted, id)
 	}
 }
 
@@ -352,7 +361,7 @@ func (c *simChecker) event(e simEvent, sent map[string]bool) {
 		m := c.messages[id]
 		if m == nil {
 			m = &simMessage{id: id, key: text(e.change["key"]), class: text(e.change["class"]), job: text(e.change["job"]), hash: text(e.change["hash"]),
-				mid: strings.Trim(text(e.change["message_id"]), "<>"), run: num(e.change["run"]), confirmCount: int(num(e.change["confirm_count"])),
+				mid: strings.Trim(text(e.change["message_id"]), "<>"), run: num(e.change["run"]), generation: int(num(e.change["generation"])), confirmCount: int(num(e.change["confirm_count"])),
 				number: fmt.Sprintf("%04d-%04d", num(e.change["month"]), num(e.change["serial"]))}
 			c.messages[id], c.byID[m.mid] = m, m
 			c.note("sealed %s %s", m.number, plainKey(m.key))
@@ -372,6 +381,7 @@ func (c *simChecker) event(e simEvent, sent map[string]bool) {
 		d := c.deliveries[id]
 		if d == nil {
 			d = &simDelivery{message: c.messages[num(e.change["message"])], mail: text(e.change["mail"])}
+			c.byRun[d.message.run] = append(c.byRun[d.message.run], d)
 			c.deliveries[id], c.of[d.message.mid+" "+d.mail] = d, d
 		}
 		d.attempts = max(d.attempts, int(num(e.change["attempts"])))
@@ -399,11 +409,17 @@ func (c *simChecker) event(e simEvent, sent map[string]bool) {
 		if v, ok := e.change["reasons"]; ok {
 			r.reasons = text(v)
 		}
+		if v, ok := e.change["only"]; ok {
+			r.only = text(v) != "[]"
+		}
 		if v, ok := e.change["generation"]; ok {
 			r.generation = int(num(v))
 		}
 		if to := text(e.change["state"]); to != "" && to != r.state {
 			c.note("run %s/%s %s→%s", r.job, r.period, r.state, to)
+			if r.state == "running" && to == "drafted" {
+				c.drafted[id] = true
+			}
 			r.state = to
 			if (to == "missed" || to == "skipped" || to == "waiting") && (r.reasons == "" || r.reasons == "[]") {
 				c.s.fail("SILENT: the run %s/%s is %s without a reason", r.job, r.period, to)
@@ -433,6 +449,37 @@ func (c *simChecker) event(e simEvent, sent map[string]bool) {
 		c.count[fmt.Sprintf("asked %s %s", text(e.change["verb"]), map[int64]string{0: "refused", 1: "done"}[num(e.change["ok"])])]++
 	case "flag":
 		c.note("flag %s %v", e.row, e.change != nil)
+	}
+}
+
+// nameIn is the name that rules have for a job of this identity.
+func (c *simChecker) nameIn(m *simModel, identity string) string {
+	for _, j := range m.all() {
+		if c.current[j.name] == identity {
+			return j.name
+		}
+	}
+	return ""
+}
+
+// complete: what was drafted goes to everybody whom the rule names.
+func (c *simChecker) complete(id int64) {
+	r := c.runs[id]
+	j := c.s.at.job(c.nameIn(c.s.at, r.job))
+	if j == nil || r.only || r.state != "drafted" && r.state != "done" {
+		return
+	}
+	want := map[string]bool{}
+	for _, n := range slices.Concat(j.to, j.cc) {
+		want[c.s.at.mail(n)] = true
+	}
+	for _, d := range c.byRun[id] {
+		if d.message.generation == r.generation {
+			delete(want, d.mail)
+		}
+	}
+	for mail := range want {
+		c.s.fail("LEFT OUT: the run %s/%s is %s, and nothing of it goes to %s", r.job, r.period, r.state, mail)
 	}
 }
 
@@ -470,13 +517,22 @@ func (c *simChecker) queued(m *simMessage, e simEvent) {
 		return
 	}
 	r := c.runs[m.run]
-	j := c.s.at.job(c.s.nameOf(m.job))
+	j := c.s.at.job(c.nameIn(c.s.at, m.job))
 	if e.who != "bod" {
 		r.touched = true
 	}
 	if j == nil || j.disabled {
 		c.s.fail("GONE: %s was queued though its job is not in the rules", m.key)
 		return
+	}
+	var body []byte
+	c.one("SELECT bytes FROM bodies WHERE message = ?", []any{m.id}, &body)
+	said, says := simPlain(body), c.s.says[j.letter]
+	switch {
+	case c.stale[m.key] && !strings.Contains(said, says):
+		c.s.fail("STALE: %s was queued in the transaction in which its letter was edited:\n%s", m.key, said)
+	case c.edits == c.s.letters && !strings.Contains(said, says), !strings.Contains(said, fmt.Sprintf("this is Duty %s %d.", j.name, j.titleEdited)):
+		c.s.fail("STALE: %s was queued, and says other than its letter (%s) and title (%s %d) do:\n%s", m.key, says, j.name, j.titleEdited, said)
 	}
 	if j.confirm > 0 {
 		yes := 0
@@ -550,7 +606,7 @@ func (c *simChecker) accepted(a simAccepted) {
 			c.s.fail("FORGOTTEN: the server took %s for %s, and it is %s", a.key, to, d.state)
 		}
 		if m.class == "letter" {
-			if j := c.s.at.job(c.s.nameOf(m.job)); j == nil || j.disabled || !c.s.at.reaches(j, to) {
+			if j := a.rules.job(c.nameIn(a.rules, m.job)); j == nil || j.disabled || !a.rules.reaches(j, to) {
 				c.s.fail("A STRANGER: %s went to %s, who is not in the rules", a.key, to)
 			}
 		}

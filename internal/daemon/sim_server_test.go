@@ -24,6 +24,7 @@ type simAccepted struct {
 	key, id string // X-Bod-Key and Message-ID
 	from    string
 	to      []string
+	rules   *simModel // at work when it was claimed
 	hash    string
 	at      time.Time
 	said    bool // the answer left, and was a good one
@@ -94,6 +95,7 @@ type simDialogue struct {
 	in   *bufio.Reader
 	gone chan struct{}
 	mood string
+	at   *simModel
 	r    *rand.Rand
 }
 
@@ -198,7 +200,8 @@ func (d *simDialogue) talk() error {
 			}
 			err = d.wrong(f, "235 welcome")
 		case "MAIL":
-			from, to = address(rest), nil
+			from, to, d.at = address(rest), nil, d.v.s.at // what is claimed by now was claimed under these rules
+			d.v.s.onTheWay()
 			f := d.fault("MAIL", "cut", "stall", "451", "550", "421", "530", "garbage", "slow", "half a line")
 			if d.mood == "greylisting" {
 				d.v.count("MAIL 450")
@@ -250,6 +253,10 @@ func (d *simDialogue) data(from string, to []string) error {
 		_ = d.say("452 full") // and it reads nothing any more
 		return errHungUp
 	}
+	// What is read is buffered, and the client is ahead of the reader from here to the dot: no more points before it.
+	if d.v.s.point("body") {
+		return errHungUp
+	}
 	var body bytes.Buffer
 	for {
 		line, err := d.in.ReadString('\n')
@@ -260,9 +267,6 @@ func (d *simDialogue) data(from string, to []string) error {
 			break
 		}
 		body.WriteString(strings.TrimPrefix(line, "."))
-		if d.v.s.point("body") {
-			return errHungUp
-		}
 	}
 	if d.v.s.point("dot") {
 		return errHungUp
@@ -272,7 +276,7 @@ func (d *simDialogue) data(from string, to []string) error {
 	taken := f == "" || strings.HasSuffix(f, ", taken")
 	at := -1
 	if taken {
-		at = d.v.take(from, to, body.Bytes())
+		at = d.v.take(from, to, d.at, body.Bytes())
 	}
 	if d.v.s.point("taken") {
 		return errHungUp
@@ -302,14 +306,14 @@ func (d *simDialogue) data(from string, to []string) error {
 }
 
 // take writes what was accepted into the server's own book.
-func (v *simServer) take(from string, to []string, body []byte) int {
+func (v *simServer) take(from string, to []string, rules *simModel, body []byte) int {
 	a := arrivalOf(body)
 	sum := sha256.Sum256(body)
 	key, err := url.PathUnescape(a.key)
 	if err != nil {
 		key = "unreadable " + a.key
 	}
-	x := simAccepted{key: key, from: from, to: to, hash: hex.EncodeToString(sum[:]), at: v.s.now()}
+	x := simAccepted{key: key, from: from, to: to, rules: rules, hash: hex.EncodeToString(sum[:]), at: v.s.now()}
 	for line := range bytes.SplitSeq(body, []byte("\r\n")) {
 		if id, ok := bytes.CutPrefix(line, []byte("Message-ID: ")); ok {
 			x.id = strings.Trim(string(id), "<>")

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -156,7 +157,7 @@ func (o *Office) survey(ctx context.Context, now time.Time) (findings, error) {
 		for _, r := range runs {
 			open[r.ID] = true
 		}
-		for id := range held {
+		for _, id := range slices.Sorted(maps.Keys(held)) {
 			if id == 0 || open[id] {
 				continue
 			}
