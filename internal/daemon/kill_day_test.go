@@ -457,7 +457,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 	kills, bod := 24, ""
 	if raced {
-		kills = 8
+		kills = 5
 	}
 	if n, err := strconv.Atoi(os.Getenv("BOD_TEST_KILLS")); err == nil {
 		kills, bod = n, filepath.Join(t.TempDir(), "bod")

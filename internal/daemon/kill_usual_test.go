@@ -28,7 +28,7 @@ func TestTheUsualWay(t *testing.T) {
 		}
 		t.Skip("python3 is missing: the usual way is a script of it")
 	}
-	kills := 6
+	kills := 4
 	if n, err := strconv.Atoi(os.Getenv("BOD_TEST_KILLS")); err == nil {
 		kills = n
 	}
