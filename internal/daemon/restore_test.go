@@ -203,9 +203,9 @@ func TestRestoreLost(t *testing.T) {
 
 // Whenever the copy was made and whenever it is put back, no letter leaves twice by itself, and each period is accounted for.
 func TestRestoreAtAnyMoment(t *testing.T) {
-	moments := []string{"11-24 09:00", "11-24 09:31", "11-24 17:01", "11-25 09:59", "11-25 10:01"}
+	moments := []string{"11-24 09:00", "11-24 17:01", "11-25 09:59", "11-25 10:01"}
 	if testing.Short() {
-		moments = moments[2:5]
+		moments = moments[1:3]
 	}
 	for i, made := range moments {
 		for _, back := range moments[i:] {

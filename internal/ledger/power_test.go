@@ -389,7 +389,7 @@ func cuts(t *testing.T) int {
 		}
 		return n
 	}
-	return 40
+	return 24
 }
 
 // TestPowerCut: whatever was acknowledged survives a power cut at any moment, nothing that had passed the fence is ever queued again, and
@@ -416,8 +416,8 @@ func TestPowerCutWithLess(t *testing.T) {
 	t.Parallel()
 	root := filepath.Join(t.TempDir(), "state")
 	lines := trace(t, root, "normal", 4)
-	lost, _, first := losses(t, lines, root, 20, 1)
-	t.Logf("%d of 40 cuts lost something, first: %s", lost, first)
+	lost, _, first := losses(t, lines, root, 10, 1)
+	t.Logf("%d of 20 cuts lost something, first: %s", lost, first)
 	if lost == 0 {
 		t.Error("no cut lost anything with synchronous=NORMAL: the cuts prove nothing")
 	}
