@@ -524,7 +524,7 @@ func (o *Office) receive(ctx context.Context, st *standing, m ledger.Message, to
 			ahead = nil // whatever is the matter with the next one, it must not cost this one its receipts
 			continue
 		}
-		if errors.Is(err, ledger.ErrFenced) || errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) {
+		if errors.Is(err, ledger.ErrFenced) || errors.Is(err, ledger.ErrStale) || errors.Is(err, ledger.ErrNotFound) || errors.Is(err, ledger.ErrMove) {
 			return fmt.Errorf("couldn't write the receipts of the message %s: %w", m.Number, err)
 		}
 		o.log.Error("couldn't write what the mail server answered; trying again", "message", m.Number, "receipts", rs, "err", err)
