@@ -42,8 +42,8 @@ func TestTheUsualWay(t *testing.T) {
 			var span time.Duration
 			made := 0
 			for day := 0; made < kills; day++ {
-				// Ten messages a day, and as many kills as bod's day has.
-				for i := range 10 {
+				// Enough messages that a kill meets the sending and not only the start of the script.
+				for i := range 40 {
 					due = append(due, fmt.Sprintf("invoice/%d/p%d p%d@example.com", day, i, i))
 				}
 				if err := os.WriteFile(filepath.Join(dir, "due.txt"), []byte(strings.Join(due, "\n")), 0o644); err != nil {
