@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,15 +27,17 @@ func needs(t *testing.T, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// shared is a table that nobody here made, beside the project.
+// shared is a table that nobody here made. Such tables lie beside the project and not in it, for they are not ours to
+// give away, and nothing installs them: where the folder is not there, the tests that read it are skipped with a word.
+// Those tests are called TestReal….
 func shared(t *testing.T, name string) string {
 	t.Helper()
 	p, err := filepath.Abs("../../../shared/data/" + name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := os.Stat(p); err != nil {
-		needs(t, "the table %s is not beside the project: %v", name, err)
+	if _, err := os.Stat(filepath.Dir(p)); errors.Is(err, fs.ErrNotExist) {
+		t.Skipf("the folder %s with real tables is not here", filepath.Dir(p))
 	}
 	return p
 }
@@ -68,7 +71,7 @@ func plainSQL(t *testing.T, file, query string) (n int, s string) {
 }
 
 // Northwind's orders are what plain SQL says they are: 830, of which 21 never left and 37 left too late.
-func TestNorthwind(t *testing.T) {
+func TestRealNorthwind(t *testing.T) {
 	file := shared(t, "northwind.sqlite")
 	o := newOffice(t)
 	o.put("nw.sqlite", file)
@@ -107,7 +110,7 @@ func TestNorthwind(t *testing.T) {
 }
 
 // Chinook's 412 invoices are their lines, counted in decimals.
-func TestChinook(t *testing.T) {
+func TestRealChinook(t *testing.T) {
 	o := newOffice(t)
 	o.put("c.sqlite", shared(t, "chinook.sqlite"))
 	ts := NewTables(o.world, map[string]*Source{
@@ -157,7 +160,7 @@ func TestChinook(t *testing.T) {
 }
 
 // The same rows as a Shift_JIS CSV, as UTF-8 and as a workbook of openpyxl's have the digest that the database has.
-func TestSameRowsFromEverySource(t *testing.T) {
+func TestRealRowsFromEverySource(t *testing.T) {
 	file := shared(t, "northwind.sqlite")
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import openpyxl").Run(); err != nil {
