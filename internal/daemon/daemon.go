@@ -67,6 +67,7 @@ type Office struct {
 
 	calling sync.Mutex // programs
 	asked   map[int64]asked
+	raised  map[string]given
 }
 
 // standing is one jobs.toml at work. It is never changed; Swap puts another in its place.

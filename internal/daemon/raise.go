@@ -67,6 +67,10 @@ func (o *Office) raise(ctx context.Context, after time.Duration) error {
 	if err != nil {
 		return fmt.Errorf("couldn't see what mail can't tell: %w", err)
 	}
+	unsaved := o.recall(have)
+	if err := o.remember(ctx, now, unsaved); err != nil {
+		o.log.Error("couldn't write which alarms were given; they are not given again meanwhile", "err", err)
+	}
 	in := func(as []ledger.Alarm, name string) bool {
 		return slices.ContainsFunc(as, func(a ledger.Alarm) bool { return a.Name == name })
 	}
@@ -93,6 +97,31 @@ func (o *Office) raise(ctx context.Context, after time.Duration) error {
 		errs = append(errs, o.over(ctx, st, a))
 	}
 	return errors.Join(errs...)
+}
+
+// given is what was told and perhaps could not be written: a ledger that fails between a call and its result must not make
+// the program called for the same thing every half a minute.
+type given struct {
+	alarm ledger.Alarm
+	over  bool
+}
+
+// recall brings alarms up to what was told, and answers which of them the ledger has still to learn of.
+func (o *Office) recall(as []ledger.Alarm) (unsaved []ledger.Alarm) {
+	still := map[string]given{}
+	for i, a := range as {
+		g, ok := o.raised[a.Name]
+		if !ok {
+			continue
+		}
+		still[a.Name] = g
+		if g.alarm.Tries > a.Tries {
+			as[i] = g.alarm
+			unsaved = append(unsaved, g.alarm)
+		}
+	}
+	o.raised = still
+	return unsaved
 }
 
 // byKind are the alarms that are to be told now, those of one kind together.
@@ -156,17 +185,19 @@ func (o *Office) sound(ctx context.Context, st *standing, as []ledger.Alarm) err
 		} else {
 			a.Next, a.Result = now.Add(backoff(a.Tries)), err.Error()
 		}
+		o.raised[a.Name] = given{alarm: *a}
 	}
 	return o.remember(ctx, now, as)
 }
 
 // over forgets an alarm. Whoever heard of it hears that it is over, where it is something that ends by itself.
 func (o *Office) over(ctx context.Context, st *standing, a ledger.Alarm) error {
-	if text := st.words().healed(kindOf(a.Name)); text != "" && !a.Told.IsZero() {
+	if text := st.words().healed(kindOf(a.Name)); text != "" && !a.Told.IsZero() && !o.raised[a.Name].over {
 		_, _ = o.callAlarm(ctx, st, kindOf(a.Name), idOf(a.Name), "over", []string{text}) // logged; good news is not tried again
 		if ctx.Err() != nil {
 			return nil
 		}
+		o.raised[a.Name] = given{a, true}
 	}
 	err := o.ledger.UpdateClock(ctx, o.moment(), self(), func(tx *ledger.Tx) error { return tx.DropAlarm(a.Name) })
 	if err != nil {

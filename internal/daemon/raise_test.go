@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -316,6 +317,58 @@ func TestAlarmOfTheLedger(t *testing.T) {
 	p.only("ledger ledger over\n", "can be written again")
 	tell(time.Hour)
 	p.only("")
+}
+
+// A ledger that fails between a call and its result makes nobody be told the same thing again and again.
+func TestAlarmThatCannotBeRemembered(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily)
+	p := d.pager()
+	d.settle()
+	if err := d.office.pause(t.Context(), d.office.at.Load(), &mailer.SessionError{Stage: "banner", Code: 554, Words: "go away"}); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", filepath.Join(d.dir, "state", "ledger.db")) // the ledger's own driver
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	sql := func(q string) {
+		t.Helper()
+		if _, err := db.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const fails = " BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+	sql("CREATE TRIGGER a BEFORE UPDATE ON alarms" + fails)
+	sql("CREATE TRIGGER b BEFORE DELETE ON alarms" + fails)
+	look := func(later time.Duration) {
+		t.Helper()
+		d.now = d.now.Add(later)
+		_ = d.office.raise(t.Context(), alarmAfter) // it says that it can't remember
+	}
+	look(3 * time.Minute)
+	p.only("session ")
+	for range 5 {
+		look(time.Minute)
+	}
+	p.only("")
+	if err := d.office.heal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	look(0)
+	p.only("session 20261124T000000Z over")
+	for range 5 {
+		look(time.Minute)
+	}
+	p.only("")
+	sql("DROP TRIGGER a")
+	sql("DROP TRIGGER b")
+	d.raise(0)
+	d.raise(time.Minute)
+	p.only("")
+	if as := d.alarms(); len(as) > 0 {
+		t.Errorf("the ledger still has %+v", as)
+	}
 }
 
 // A rehearsal is a play: nobody is called.
