@@ -388,7 +388,7 @@ func TestService(t *testing.T) {
 	chapter("status 78 stays down, and a person is told", func(t *testing.T) {
 		m.run(t, "cp", "/srv/bod/jobs.toml", "/srv/bod/good.toml")
 		m.write(t, "/srv/bod/jobs.toml", "colour = \"red\"\n"+rules("first"))
-		m.write(t, "/etc/bod/on-failure", "#!/bin/sh\n{ echo \"$BOD_RESULT $BOD_STATUS\"; cat; } >>/test/told\n")
+		m.write(t, "/etc/bod/on-failure", "#!/bin/sh\n{ echo \"$BOD_RESULT $BOD_STATUS $BOD_ALARM $BOD_STATE\"; cat; } >>/test/told\n")
 		m.run(t, "chmod", "775", "/etc/bod/on-failure")
 		from := m.mark(t)
 		if out, err := m.try(t, "systemctl", "restart", "bod"); err == nil {
@@ -414,7 +414,7 @@ func TestService(t *testing.T) {
 		}
 		m.hear(t, from, alarm, "Finished")
 		told, err := os.ReadFile(filepath.Join(m.share, "told"))
-		if err != nil || !strings.HasPrefix(string(told), "exit-code 78\noffice: bod stopped and stays down") {
+		if err != nil || !strings.HasPrefix(string(told), "exit-code 78 ended raised\noffice: bod stopped and stays down") {
 			t.Errorf("the administrator's program was told %q, %v", told, err)
 		}
 
