@@ -38,10 +38,12 @@ var (
 	flags        = &thing{name: "flag", table: "flags", key: []string{"name"}, cols: []string{"text", "since", "probe", "tries", "credential"}}
 	offices      = &thing{name: "office", table: "office", key: []string{"one"}, cols: []string{"says"}}
 	alarms       = &thing{name: "alarm", table: "alarms", key: []string{"name"}, cols: []string{"text", "since", "told", "tries", "next", "result"}}
+	findings     = &thing{name: "finding", table: "findings", key: []string{"id"}, cols: []string{"month", "serial", "job", "asks", "row", "label", "says", "evidence", "value", "state", "tell", "run", "first", "message", "told", "times", "who", "user", "why", "accepted", "until", "ended", "changed"}}
+	tellings     = &thing{name: "telling", table: "tellings", key: []string{"message", "finding"}, cols: []string{"counted"}}
 	intents      = &thing{name: "intent", table: "intents", key: []string{"id"}, cols: []string{"verb", "args", "why", "who", "user", "at", "done", "ok", "result"}, asked: true}
 )
 
-var things = []*thing{ledgers, jobs, runs, messages, deliveries, holds, attempts, decisions, observations, flags, offices, alarms, intents}
+var things = []*thing{ledgers, jobs, runs, messages, deliveries, holds, attempts, decisions, observations, flags, offices, alarms, findings, tellings, intents}
 
 // clockThing names the events by which a person sets the log's time back.
 const clockThing = "clock"
@@ -114,6 +116,8 @@ func storable(v any) any {
 	case State:
 		return string(v)
 	case RunState:
+		return string(v)
+	case FindingState:
 		return string(v)
 	case HoldReason:
 		return string(v)

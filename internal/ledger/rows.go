@@ -97,6 +97,7 @@ type NewMessage struct {
 	ConfirmBy    []string  // people who may confirm
 	ConfirmCount int       // confirmations needed; 0: none
 	Hold         []Hold    // further reasons to hold from the start
+	Tells        []Tell    // the findings that it tells; not read back, see FindingQuery.Message
 }
 
 // Message is a sealed draft.

@@ -132,12 +132,23 @@ func (s *session) apply(m migration) (schema string, err error) {
     schema  TEXT NOT NULL
 ) STRICT`
 	statements := []string{table, m.sql}
-	for _, t := range moveTriggers() {
-		statements = append(statements, "DROP TRIGGER IF EXISTS "+t.name, t.sql)
-	}
 	for _, q := range statements {
 		if err := s.script(q); err != nil {
 			return "", err
+		}
+	}
+	for _, t := range moveTriggers() {
+		var there int64
+		if err := s.get("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = $1", []any{t.table}, &there); err != nil {
+			return "", err
+		}
+		if there == 0 {
+			continue // a later migration makes the table
+		}
+		for _, q := range []string{"DROP TRIGGER IF EXISTS " + t.name, t.sql} {
+			if err := s.script(q); err != nil {
+				return "", err
+			}
 		}
 	}
 	if schema, err = s.schemaHash(); err != nil {
@@ -164,11 +175,11 @@ func (s *session) schemaHash() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), err
 }
 
-type trigger struct{ name, sql string }
+type trigger struct{ table, name, sql string }
 
 // moveTriggers are the tables of moves as the database guards them.
 func moveTriggers() []trigger {
-	return slices.Concat(guard("deliveries", deliveryMoves), guard("runs", runMoves))
+	return slices.Concat(guard("deliveries", deliveryMoves), guard("runs", runMoves), guard("findings", findingMoves))
 }
 
 func guard[S ~string](table string, moves map[S][]S) []trigger {
@@ -187,10 +198,10 @@ func guard[S ~string](table string, moves map[S][]S) []trigger {
 		}
 	}
 	return []trigger{
-		{table + "_born", "CREATE TRIGGER " + table + "_born BEFORE INSERT ON " + table +
+		{table, table + "_born", "CREATE TRIGGER " + table + "_born BEFORE INSERT ON " + table +
 			" WHEN NEW.state NOT IN " + list(moves[""]) +
 			" BEGIN SELECT RAISE(ABORT, 'no such first state in " + table + "'); END"},
-		{table + "_moves", "CREATE TRIGGER " + table + "_moves BEFORE UPDATE OF state ON " + table +
+		{table, table + "_moves", "CREATE TRIGGER " + table + "_moves BEFORE UPDATE OF state ON " + table +
 			" WHEN NEW.state <> OLD.state AND NOT (" + strings.Join(allowed, " OR ") + ")" +
 			" BEGIN SELECT RAISE(ABORT, 'no such move in " + table + "'); END"},
 	}

@@ -359,6 +359,9 @@ func (tx *Tx) store(from origin, m NewMessage, predecessor int64) (int64, error)
 			return 0, err
 		}
 	}
+	if err := tx.tells(id, from.Job, m.Tells); err != nil {
+		return 0, err
+	}
 	if m.Class == ClassLetter {
 		if from.restored {
 			return id, tx.setHold(id, Hold{Reason: Restored, Since: tx.now, By: tx.who})

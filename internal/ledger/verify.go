@@ -240,6 +240,8 @@ func (a *audit) apply(e Event) {
 	switch f.thing {
 	case runs:
 		legal = state == f.state || slices.Contains(runMoves[RunState(f.state)], RunState(state))
+	case findings:
+		legal = state == f.state || slices.Contains(findingMoves[FindingState(f.state)], FindingState(state))
 	case deliveries:
 		legal = state == f.state || slices.Contains(deliveryMoves[State(f.state)], State(state))
 	}
