@@ -20,11 +20,12 @@ var arrows = map[string][]string{
 	"internal/calendar": {},
 	"internal/mailer":   {},
 	"internal/table":    {"internal/calendar"},
+	"internal/document": {"internal/calendar"},
 	"internal/config":   {"internal/calendar", "internal/mailer"},
 	"internal/ledger":   {"internal/mailer"},
-	"internal/jobs":     {"internal/calendar", "internal/config", "internal/ledger", "internal/mailer", "internal/table"},
+	"internal/jobs":     {"internal/calendar", "internal/config", "internal/document", "internal/ledger", "internal/mailer", "internal/table"},
 	"internal/daemon":   {"internal/calendar", "internal/config", "internal/jobs", "internal/ledger", "internal/mailer", "internal/table"},
-	"cmd/bod":           {"internal/calendar", "internal/config", "internal/daemon", "internal/jobs", "internal/ledger", "internal/mailer", "internal/table"},
+	"cmd/bod":           {"internal/calendar", "internal/config", "internal/daemon", "internal/document", "internal/jobs", "internal/ledger", "internal/mailer", "internal/table"},
 	"cmd/postfix-proof": {},
 	"packaging":         {},
 }
@@ -42,13 +43,15 @@ var doors = map[string][]string{
 	"github.com/xuri/excelize":        {"internal/table"},
 	"github.com/expr-lang/expr":       {"internal/table"},
 	"github.com/shopspring/decimal":   {"internal/table"},
-	"golang.org/x/sys":                {"internal/ledger"},
+	"golang.org/x/sys":                {"internal/ledger", "internal/document"},
+	"github.com/klippa-app/go-pdfium": {"internal/document"},
+	"github.com/tetratelabs/wazero":   {"internal/document"},
 	"github.com/rickar/cal":           {"internal/calendar"},
 	"github.com/spf13/cobra":          {"cmd/bod"},
 	"github.com/spf13/pflag":          {"cmd/bod"},
 	"github.com/mattn/go-isatty":      {"cmd/bod"},
-	"golang.org/x/text":               {"internal/calendar", "internal/config", "internal/jobs", "internal/mailer", "internal/table", "cmd/bod"}, // of the language itself
-	"github.com/emersion/go-smtp":     {},                                                                                                        // tests only
+	"golang.org/x/text":               {"internal/calendar", "internal/config", "internal/document", "internal/jobs", "internal/mailer", "internal/table", "cmd/bod"}, // of the language itself
+	"github.com/emersion/go-smtp":     {},                                                                                                                             // tests only
 	"github.com/emersion/go-sasl":     {},
 	"github.com/rogpeppe/go-internal": {},
 }
