@@ -168,7 +168,10 @@ func TestRestoreRefuses(t *testing.T) {
 			write(t, backup, strings.Repeat("garbage ", 1000), 0o600)
 			return backup
 		}, ErrDamaged},
-		{"empty", func(t *testing.T, o *office, backup string, r *RestoreOptions) string { write(t, backup, "", 0o600); return backup }, ErrDamaged},
+		{"empty", func(t *testing.T, o *office, backup string, r *RestoreOptions) string {
+			write(t, backup, "", 0o600)
+			return backup
+		}, ErrDamaged},
 		{"cut short", func(t *testing.T, o *office, backup string, r *RestoreOptions) string {
 			if err := os.Truncate(backup, 100<<10); err != nil {
 				t.Fatal(err)
