@@ -55,20 +55,20 @@ func TestHeartbeatAndMetrics(t *testing.T) {
 			}
 			t.Setenv("CREDENTIALS_DIRECTORY", dir)
 			c, ps := LoadWith(filepath.Join(dir, "jobs.toml"), filepath.Join(dir, "admin.toml"), testKinds)
-			var words string
+			var words strings.Builder
 			for _, p := range ps {
-				words += p.String() + "\n"
+				words.WriteString(p.String() + "\n")
 			}
 			for _, s := range test.says {
-				if !strings.Contains(words, s) {
-					t.Errorf("without %q:\n%s", s, words)
+				if !strings.Contains(words.String(), s) {
+					t.Errorf("without %q:\n%s", s, words.String())
 				}
 			}
-			if strings.Contains(words, "sesame") && !strings.Contains(test.name, "key") {
-				t.Errorf("the address is shown:\n%s%s", words, said(calendar.English))
+			if strings.Contains(words.String(), "sesame") && !strings.Contains(test.name, "key") {
+				t.Errorf("the address is shown:\n%s%s", words.String(), said(calendar.English))
 			}
-			if good := test.url != "" || test.metrics != "" || test.admin == ""; (c != nil) != good || good && len(test.says) == 0 && words != "" {
-				t.Fatalf("loaded: %v\n%s", c != nil, words)
+			if good := test.url != "" || test.metrics != "" || test.admin == ""; (c != nil) != good || good && len(test.says) == 0 && words.String() != "" {
+				t.Fatalf("loaded: %v\n%s", c != nil, words.String())
 			}
 			if c == nil {
 				return
