@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -93,6 +94,9 @@ func Restore(ctx context.Context, dir, backup string, o RestoreOptions) (_ Resto
 	return r.Restoration, err
 }
 
+// parts are the files of a ledger.
+var parts = []string{fileName, fileName + "-wal", fileName + "-shm", markerName}
+
 type restoring struct {
 	Restoration
 	dir string
@@ -100,10 +104,9 @@ type restoring struct {
 	now func() time.Time
 	log *slog.Logger
 
-	there []string // files of the ledger that is in place
-	was   marker   // what is known of it
-	known bool     // its id is
-	whole bool     // it can be read to its end
+	was   marker // what is known of the ledger that is in place
+	known bool   // its id is
+	whole bool   // it can be read to its end
 }
 
 func (r *restoring) restore(ctx context.Context, backup string) error {
@@ -145,7 +148,7 @@ func (r *restoring) restore(ctx context.Context, backup string) error {
 // look finds what lies in dir now.
 func (r *restoring) look(ctx context.Context) error {
 	r.Lost = -1
-	for _, name := range []string{fileName, fileName + "-wal", fileName + "-shm", markerName} {
+	for _, name := range parts {
 		info, err := os.Lstat(filepath.Join(r.dir, name))
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -159,7 +162,6 @@ func (r *restoring) look(ctx context.Context) error {
 		if err := owned(filepath.Join(r.dir, name), info); err != nil {
 			return err
 		}
-		r.there = append(r.there, name)
 	}
 	if err := unused(filepath.Join(r.dir, fileName)); err != nil {
 		return err
@@ -340,18 +342,8 @@ func (r *restoring) swap(name string, end marker) error {
 	if err := errors.Join(f.Sync(), f.Close()); err != nil {
 		return rights(err)
 	}
-	if len(r.there) > 0 {
-		if r.Archive, err = shelf(r.dir, "before-restore", r.now()); err != nil {
-			return rights(err)
-		}
-		for _, file := range r.there {
-			if err := duplicate(filepath.Join(r.dir, file), filepath.Join(r.Archive, file)); err != nil {
-				return fmt.Errorf("couldn't archive %s: %w", file, rights(err))
-			}
-		}
-		if err := errors.Join(syncDir(r.Archive), syncDir(r.dir)); err != nil {
-			return rights(err)
-		}
+	if err := r.archive(); err != nil {
+		return err
 	}
 	// If we die from here on: see Restore.
 	if err := end.write(r.dir); err != nil {
@@ -369,6 +361,36 @@ func (r *restoring) swap(name string, end marker) error {
 		return rights(err)
 	}
 	return syncDir(r.dir)
+}
+
+// archive gives what is there a second name in a folder of its own; nothing is archived where nothing is. It looks again: the
+// log that a killed daemon left is gone since look has read the ledger, and lies in the file now.
+func (r *restoring) archive() (err error) {
+	there := slices.DeleteFunc(slices.Clone(parts), func(name string) bool {
+		_, err := os.Lstat(filepath.Join(r.dir, name))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+	if len(there) == 0 {
+		return nil
+	}
+	if r.Archive, err = shelf(r.dir, "before-restore", r.now()); err != nil {
+		return rights(err)
+	}
+	defer func() {
+		if err != nil { // what stays in place must not have a second name
+			err = errors.Join(err, os.RemoveAll(r.Archive))
+			r.Archive = ""
+		}
+	}()
+	for _, file := range there {
+		if err := duplicate(filepath.Join(r.dir, file), filepath.Join(r.Archive, file)); err != nil {
+			return fmt.Errorf("couldn't archive %s: %w", file, rights(err))
+		}
+	}
+	if err := errors.Join(syncDir(r.Archive), syncDir(r.dir)); err != nil {
+		return rights(err)
+	}
+	return nil
 }
 
 // shelf makes a dated folder for what is put away.

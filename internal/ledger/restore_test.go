@@ -281,6 +281,38 @@ func TestRestoreLost(t *testing.T) {
 	o.verified()
 }
 
+// A daemon that was killed leaves its log beside the file; the ledger is archived with what stands in it.
+func TestRestoreAfterAKill(t *testing.T) {
+	o, backup, _ := backedUp(t)
+	o.reopen() // a commit that lies in the log alone
+	dir := filepath.Join(t.TempDir(), "killed")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{fileName, fileName + "-wal", fileName + "-shm", markerName} {
+		b, err := os.ReadFile(filepath.Join(o.dir, name))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, name), b, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	did, err := Restore(t.Context(), dir, backup, RestoreOptions{Who: bod})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := OpenReader(t.Context(), did.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	rep, err := a.Verify(t.Context(), nil)
+	if err != nil || len(rep.Problems) > 0 || rep.Events != did.Events+did.Lost {
+		t.Errorf("%d entries in the archive, %d and %d in the copy and beyond: %v %v", rep.Events, did.Events, did.Lost, rep.Problems, err)
+	}
+}
+
 // An other program that has the old file open would remove the new ledger's log when it closes it.
 func TestRestoreWaitsForReaders(t *testing.T) {
 	o, backup, _ := backedUp(t)
