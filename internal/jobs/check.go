@@ -30,7 +30,7 @@ type judge interface {
 
 // checkTypes are all types, in the manual's order: the one visible table.
 var checkTypes = []checkType{
-	notSentBefore, required,
+	ownAddress, attached, madeWithin, pdfContains, pdfLacks, pdfAmount, withinLast, noOtherPartner, notSentBefore, newNumber, required,
 	wrongIf, must,
 }
 
