@@ -41,6 +41,7 @@ var instead = map[string][]string{
 	"mail.oauth2":              {`from = "経理 <keiri@aozora.example>"`, `auth = "xoauth2"`},
 	"job.NAME.check.then":      {`not_sent_before = true`},
 	"job.NAME.check.say":       {`not_sent_before = true`},
+	"job.NAME.check.of_last":   {`within = "20%"`},
 	"job.NAME.check.remind":    {`not_sent_before = true`},
 	"job.NAME.check.tell":      {`not_sent_before = true`, `then = "tell"`},
 	"job.NAME.when.month":      {`every = "year"`, `day = 25`, `at = "10:00"`, `if_closed = "before"`},
