@@ -13,6 +13,8 @@
 // remembered by its content.
 //
 // A document without text, one that is encrypted or that can't be read is an error in words for a person.
+//
+// It also writes tables that go out, as xlsx and as CSV: see Sheet.
 package document
 
 import (
