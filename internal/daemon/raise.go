@@ -252,9 +252,16 @@ func alarming(v *ledger.View, st *standing, have []ledger.Alarm, now time.Time, 
 			add(f.Name, f.Since.UTC().Format("20060102T150405Z"), f.Since, w.flagAlarm(f))
 		}
 	}
+	// The alarm that mail waits goes on while one of those is being tried, or kept from it by a flag: only what left, or ended
+	// otherwise, is good news.
+	stood := slices.IndexFunc(have, func(a ledger.Alarm) bool { return kindOf(a.Name) == alarmMail })
+	states := []ledger.State{ledger.StateUnknown, ledger.StateFailed, ledger.StateDeferred}
+	if stood >= 0 {
+		states = append(states, ledger.StateQueued, ledger.StateClaimed, ledger.StateSending)
+	}
 	var waits *ledger.Message
 	for _, class := range []ledger.Class{ledger.ClassSummary, ledger.ClassNotice} {
-		for m, err := range v.Messages(ledger.MessageQuery{Class: class, States: []ledger.State{ledger.StateUnknown, ledger.StateFailed, ledger.StateDeferred}}) {
+		for m, err := range v.Messages(ledger.MessageQuery{Class: class, States: states}) {
 			if err != nil {
 				return nil, err
 			}
@@ -265,18 +272,16 @@ func alarming(v *ledger.View, st *standing, have []ledger.Alarm, now time.Time, 
 			if at, bad := lost(m); bad && !now.Before(at.Add(after)) && now.Before(at.Add(alarmSpan)) {
 				add(kind, m.Number, at, w.lostAlarm(m))
 			}
-			if due := cmpTime(m.NotBefore, m.Sealed); m.State == ledger.StateDeferred && !now.Before(due.Add(alarmStuck)) && !m.Sealed.Before(restored) &&
+			if due := cmpTime(m.NotBefore, m.Sealed); m.State != ledger.StateUnknown && m.State != ledger.StateFailed && !now.Before(due.Add(alarmStuck)) && !m.Sealed.Before(restored) &&
 				(waits == nil || due.Before(cmpTime(waits.NotBefore, waits.Sealed))) {
 				waits = &m
 			}
 		}
 	}
-	if waits != nil && !closed {
+	if waits != nil && (!closed || stood >= 0) {
 		id := waits.Number
-		for _, a := range have {
-			if kindOf(a.Name) == alarmMail {
-				id = idOf(a.Name) // the first has left, another has not: it is the same event
-			}
+		if stood >= 0 {
+			id = idOf(have[stood].Name) // the first has left, another has not: it is the same event
 		}
 		add(alarmMail, id, cmpTime(waits.NotBefore, waits.Sealed), w.stuckAlarm(*waits))
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -265,8 +266,27 @@ func TestAlarmOfMailThatWaits(t *testing.T) {
 	d.to("11-24 19:00")
 	d.raise(0)
 	p.only("")
-	d.sink.set(func() { d.sink.dial = nil })
-	d.to("11-24 20:00")
+	// Nothing has left while it is tried once more, nor while the whole queue is paused.
+	tried := 0
+	d.office.at.Load().carrier = during{d.office.given, func() { tried++; d.raise(0) }}
+	d.sink.set(func() {
+		d.sink.dial, d.sink.rcpt = nil, func(string) error { return &smtp.SMTPError{Code: 451, Message: "later"} }
+	})
+	d.to("11-24 19:40")
+	p.only("")
+	if tried == 0 {
+		t.Fatal("nothing was tried")
+	}
+	if err := d.office.pause(t.Context(), d.office.at.Load(), &mailer.SessionError{Stage: "greeting", Code: 554, Words: "no"}); err != nil {
+		t.Fatal(err)
+	}
+	d.raise(time.Minute)
+	p.only("")
+	if err := d.office.heal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d.sink.set(func() { d.sink.rcpt = nil })
+	d.to("11-24 20:30")
 	d.raise(0)
 	p.only("mail 2611-", "over: bod's own mail leaves again")
 }
@@ -440,4 +460,28 @@ func host() string {
 		return "?"
 	}
 	return h
+}
+
+// during does something while mail is being tried.
+type during struct {
+	mailer.Carrier
+	do func()
+}
+
+func (c during) Open(ctx context.Context) (mailer.Session, error) {
+	s, err := c.Carrier.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return duringSession{s, c.do}, nil
+}
+
+type duringSession struct {
+	mailer.Session
+	do func()
+}
+
+func (s duringSession) Carry(ctx context.Context, p mailer.Parcel) ([]mailer.Receipt, bool) {
+	s.do()
+	return s.Session.Carry(ctx, p)
 }
