@@ -483,6 +483,9 @@ func (s *sim) work() (next time.Time) {
 			continue
 		}
 		s.check.check()
+		if s.failed > 0 {
+			return next // one failure is enough, and what follows from it may never end
+		}
 		if s.check.seq == before && next.After(s.now()) {
 			s.check.told()
 			return next
