@@ -179,12 +179,13 @@ func (r *recall) generation(tx *ledger.Tx, run *ledger.Run, fs []jobs.Found) (re
 			return 0, err
 		case !taken || m.State == ledger.StateHeld && m.Queued.IsZero():
 			fresh = append(fresh, f)
-		case m.State == ledger.StateUnknown:
+		case m.State == ledger.StateUnknown, m.State == ledger.StateHeld: // held, after it had been on its way
 			for _, d := range m.Deliveries {
-				if d.State != ledger.StateUnknown {
+				to, open := map[ledger.State]ledger.State{ledger.StateUnknown: ledger.StateSent, ledger.StateHeld: ledger.StateByHand}[d.State]
+				if !open {
 					continue
 				}
-				if err := tx.MoveDelivery(d.ID, d.State, ledger.StateSent, r.seen(f)); err != nil {
+				if err := tx.MoveDelivery(d.ID, d.State, to, r.seen(f)); err != nil {
 					return 0, err
 				}
 			}

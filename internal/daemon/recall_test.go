@@ -137,6 +137,30 @@ func TestRecallIntoACopy(t *testing.T) {
 	}
 }
 
+// A letter that was on its way once and on hold when the copy was made went after it was released: nobody is offered to let it go
+// again.
+func TestRecallOfAHeldOne(t *testing.T) {
+	d := newDesk(t, "11-24 08:00", head+daily)
+	d.sink.set(func() { d.sink.data = func(string) error { return errLater } })
+	d.to("11-24 12:00")
+	number := d.only("daily", "2026-11-24").Number
+	d.must("sato", "hold", "wait a moment", Request{Message: number})
+	copy := d.backup()
+	d.sink.set(func() { d.sink.data = nil })
+	d.must("sato", "release", "all right", Request{Message: number})
+	d.to("11-24 13:00")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Fatalf("sent: %v", got)
+	}
+	d.restore(copy, "11-24 14:00")
+	if r := d.recall(d.maildir(everything)); r.Settled != 1 {
+		t.Errorf("%+v", r)
+	}
+	if m := d.only("daily", "2026-11-24"); m.State != ledger.StateByHand {
+		t.Errorf("the letter is %s", m.State)
+	}
+}
+
 // What was asked for ahead of its day is found as well; a renamed job keeps the name of its keys; one that is not in the rules any more
 // is recorded all the same; a ledger that is whole is left alone.
 func TestRecallOddities(t *testing.T) {

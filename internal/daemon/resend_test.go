@@ -96,6 +96,28 @@ func TestResendByTheRule(t *testing.T) {
 		}
 	})
 
+	t.Run("not what a restored copy had as unknown", func(t *testing.T) {
+		d := newDesk(t, "11-24 09:00", rules)
+		cut := d.losing()
+		d.to("11-24 09:31")
+		copy := d.backup()
+		cut.fine = true
+		d.to("11-24 10:00") // sent again, and arrived
+		before := d.sink.letters()
+		if len(before) != 2 {
+			t.Fatalf("sent: %v", before)
+		}
+		d.restore(copy, "11-24 10:30")
+		d.must("sato", "retry", "the disk broke", Request{Restored: true})
+		d.to("11-24 16:00")
+		if got := d.sink.letters(); len(got) != 2 {
+			t.Errorf("sent again: %v", got[2:])
+		}
+		if m := d.only("daily", "2026-11-24"); m.State != ledger.StateUnknown {
+			t.Errorf("the letter is %s", m.State)
+		}
+	})
+
 	t.Run("twice at most", func(t *testing.T) {
 		d := newDesk(t, "11-24 09:00", rules)
 		d.losing()

@@ -37,6 +37,11 @@ func Resend(c *config.Config, v *ledger.View, m ledger.Message, d ledger.Deliver
 			return at, 0, false, err // another one stands in for it already
 		}
 	}
+	// What a copy already had as unknown was perhaps settled, or sent again, in the time that the ledger has lost.
+	restored, err := v.EventsOf("flag", "restored")
+	if n := len(restored); err != nil || n > 0 && !d.Changed.After(restored[n-1].At) {
+		return at, 0, false, err
+	}
 	past, err := v.ResolvedOf(d.ID)
 	if err != nil {
 		return at, 0, false, err

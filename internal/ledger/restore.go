@@ -429,10 +429,20 @@ func duplicate(from, to string) error {
 // the answer had been lost, and a person or the relay's proof settles it; a summary
 // or notice goes at most once and is rejected, for the next one tells what still
 // holds. What had not been queued is held: it may have gone as other bytes, so it is
-// never sent as these before a person says so.
+// never sent as these before a person says so. A request that waits in it had its
+// answer long ago: what it asks would be done a second time.
 func (tx *Tx) restored(text string) (unknown, held int, err error) {
 	if err := tx.SetFlag(Flag{Name: flagRestored, Text: text, Since: tx.now}); err != nil {
 		return 0, 0, err
+	}
+	asked, err := tx.Intents()
+	if err != nil {
+		return 0, 0, tx.fail(err)
+	}
+	for _, in := range asked {
+		if err := tx.FinishIntent(in.ID, false, WordsRestored); err != nil {
+			return 0, 0, err
+		}
 	}
 	ds, err := tx.deliveries("state IN ('queued', 'deferred', 'held')")
 	if err != nil {

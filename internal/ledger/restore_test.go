@@ -281,6 +281,38 @@ func TestRestoreLost(t *testing.T) {
 	o.verified()
 }
 
+// A request that nobody had answered when the copy was made was answered since.
+func TestRestoreAnswersOldRequests(t *testing.T) {
+	o := open(t)
+	asked, err := o.AddIntent(t.Context(), Intent{Verb: "resend", Who: bod})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	if err := o.Backup(t.Context(), backup); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Ledger.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o.Ledger = nil
+	if _, err := Restore(t.Context(), o.dir, backup, RestoreOptions{Who: bod}); err != nil {
+		t.Fatal(err)
+	}
+	o.reopen()
+	o.verified()
+	o.view(func(v *View) error {
+		waiting, err := v.Intents()
+		if len(waiting) > 0 {
+			t.Errorf("%+v is done a second time", waiting)
+		}
+		if in, ierr := v.Intent(asked); ierr != nil || in.OK || in.Result != WordsRestored {
+			t.Errorf("%+v %v", in, ierr)
+		}
+		return err
+	})
+}
+
 // A daemon that was killed leaves its log beside the file; the ledger is archived with what stands in it.
 func TestRestoreAfterAKill(t *testing.T) {
 	o, backup, _ := backedUp(t)
