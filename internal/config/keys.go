@@ -146,11 +146,11 @@ var ownKeys = []Key{
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
 	"":         {"web", "program"},
-	"job.NAME": {"source", "each", "where", "key", "columns", "tell", "remind"},
+	"job.NAME": {"remind"},
 }
 
 // laterKinds are the kinds that design says and this version does not have.
-var laterKinds = []string{"watch", "report", "invoice", "task"}
+var laterKinds = []string{"report", "invoice", "task"}
 
 // secretKeys are what people call a password.
 var secretKeys = []string{"password", "passwd", "pass", "secret", "client_secret", "token", "api_key", "パスワード", "暗証番号"}

@@ -76,6 +76,12 @@ func (s *standing) reaches(d *duty, mail string) bool {
 	if d.mails()[mail] {
 		return true
 	}
+	if jobs.ByRow(d.job.Spec) && s.config.MayWriteTo(mail) {
+		return true // the rule names a column; the row was compared when the letter was queued
+	}
+	if jobs.WatchReaches(s.config, d.job.Spec, mail) {
+		return true
+	}
 	if t := s.config.Mail.TrialTo; t != nil && strings.ToLower(t.Mail) == mail {
 		return true
 	}

@@ -252,6 +252,9 @@ var ruleKeys = []struct {
 var specKeys = []struct{ key, ja, en string }{
 	{"to", "宛先", "To"}, {"cc", "写し", "Cc"}, {"bcc", "控え", "Bcc"}, {"letter", "手紙", "Letter"}, {"subject", "件名", "Subject"},
 	{"attach", "添付", "Attached"}, {"fields", "手紙の欄", "Fields"}, {"together", "全員に1通", "One for all"}, {"max_size", "添付の上限", "Attachments up to"},
+	{"each", "表", "Table"}, {"among", "数える行", "Rows counted"}, {"where", "対象の行", "Rows"}, {"key", "行を見分ける列", "Key"}, {"count_by", "内訳の列", "Counted by"},
+	{"company", "会社名の列", "Company from"}, {"dept", "部署の列", "Department from"}, {"person", "担当者の列", "Person from"}, {"amount", "金額", "Amount"},
+	{"if_no_file", "ファイルがないとき", "Without a file"}, {"once", "一度だけ送る", "Once"},
 	{"morning", "朝のお知らせ", "Morning notice"},
 }
 

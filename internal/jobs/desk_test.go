@@ -120,6 +120,7 @@ func (d *desk) run(job, period string, now time.Time, holds ...ledger.Hold) ledg
 	d.t.Helper()
 	d.now = now
 	w := d.world(job, period, now)
+	defer w.OpenTables()()
 	d.update(func(tx *ledger.Tx) error {
 		_, _, err := tx.AddRun(ledger.Run{Job: job, Period: period, Nominal: w.Occurrence.Nominal, Due: w.Occurrence.Due, PrepareAt: now, State: ledger.RunPlanned})
 		return err

@@ -72,7 +72,9 @@ func (m matter) facts() []string {
 		return append(out, fmt.Sprint(m.flag.Since.UnixMicro()))
 	case whatWaiting, whatBroken, whatMissed:
 		for _, r := range lasting(m.run.Reasons) {
-			out = append(out, r.Code, r.Text)
+			if out = append(out, r.Code); !strings.HasPrefix(r.Code, codeRows) {
+				out = append(out, r.Text)
+			}
 		}
 		out = append(out, fmt.Sprint(m.run.Generation))
 	case whatConfirm:

@@ -28,6 +28,7 @@ type sendSpec struct {
 	Together    bool
 	MaxSize     int64
 	Checks      []*check
+	Each        *each // nil: to the people of To, not to the rows of a table
 }
 
 // maxSize is what most mail servers take, with the third that base64 adds (25 to 35 MB).
@@ -36,7 +37,7 @@ const maxSize = 20 << 20
 func (send) Name() string { return "send" }
 
 func (send) Keys() []config.Key {
-	return []config.Key{
+	return append([]config.Key{
 		{Table: "job.NAME", Name: "to", Type: "list of names", Needed: true, Example: `to = ["acme"]`, Meaning: calendar.Text{
 			JA: "宛先。[people] か [partner] の名前、またはメールアドレス", EN: "whom it goes to: names of [people] and [partner], or mail addresses"}},
 		{Table: "job.NAME", Name: "cc", Type: "list of names", Example: `cc = ["ogawa"]`, Meaning: calendar.Text{
@@ -55,7 +56,7 @@ func (send) Keys() []config.Key {
 			JA: "true なら宛先全員に1通、false なら1件に1通ずつ。書かなければ、社外の宛先があれば1通ずつ、社内だけなら全員に1通", EN: "true: one message for all; false: one for each; not said: one for each as soon as somebody outside is among them"}},
 		{Table: "job.NAME", Name: "max_size", Type: "size", Default: `"20 MB"`, Example: `max_size = "10 MB"`, Meaning: calendar.Text{
 			JA: "添付ファイルを合わせた大きさの上限", EN: "how large the attachments may be together"}},
-	}
+	}, eachKeys...)
 }
 
 func (send) Outside(c *config.Config, spec any) bool {
@@ -63,7 +64,7 @@ func (send) Outside(c *config.Config, spec any) bool {
 	if !ok {
 		return false
 	}
-	return anyOutside(c, s.To, s.Cc, s.Bcc)
+	return s.Each != nil || anyOutside(c, s.To, s.Cc, s.Bcc)
 }
 
 // anyOutside reports whether one of the addressees is nobody in [people].
@@ -81,13 +82,16 @@ func anyOutside(c *config.Config, lists ...[]config.Addressee) bool {
 
 func (send) Decode(d *config.Decoder) any {
 	s := &sendSpec{
-		To:      d.Addressees("to"),
-		Cc:      d.Addressees("cc"),
 		Bcc:     d.Addressees("bcc"),
 		Attach:  d.Strings("attach"),
 		Letter:  d.String("letter"),
 		Fields:  d.Table("fields"),
 		MaxSize: d.Size("max_size", maxSize),
+	}
+	if s.Each = readEach(d, s); s.Each != nil {
+		s.To, s.Cc = d.AddresseesBeside("to", takes(&s.Each.To)), d.AddresseesBeside("cc", takes(&s.Each.Cc))
+	} else {
+		s.To, s.Cc = d.Addressees("to"), d.Addressees("cc")
 	}
 	s.Together = d.Bool("together", !anyOutside(d.Config, s.To))
 	s.Checks = decodeChecks(d, messageScope(d, s.Fields))
@@ -97,12 +101,15 @@ func (send) Decode(d *config.Decoder) any {
 	if t != nil {
 		s.checkFields(d, t)
 	}
+	if s.Each != nil {
+		s.Each.check(d, s, t)
+	}
 	return s
 }
 
 // checkTo finds addressees that nothing can be sent to.
 func (s *sendSpec) checkTo(d *config.Decoder) {
-	if d.Has("to") && len(s.To) == 0 {
+	if d.Has("to") && len(s.To) == 0 && (s.Each == nil || len(s.Each.To) == 0) {
 		d.Problem("to", calendar.Text{JA: "宛先がありません", EN: "nobody is named"},
 			calendar.Text{JA: `to = ["名前"] のように書いてください`, EN: `write to = ["name"]`})
 	}
@@ -194,6 +201,9 @@ func (s *sendSpec) checkFields(d *config.Decoder, t *template) {
 		}
 	}
 	for _, p := range t.unknown(s.Fields) {
+		if s.Each != nil {
+			break // it may be a column
+		}
 		if p.Line == 0 {
 			d.Problem("subject", p.What, p.Next)
 			continue
@@ -290,6 +300,8 @@ func (s *sendSpec) checkAttach(d *config.Decoder) {
 			b.WriteString("x")
 			f, ok := fieldOf(x.field)
 			switch {
+			case s.Each != nil && !ok:
+				// A column of the row.
 			case !ok || !f.Pattern:
 				d.Problem("attach", calendar.Text{JA: fmt.Sprintf("{%s} は attach に使えません", x.field), EN: fmt.Sprintf("{%s} can't stand in attach", x.field)},
 					calendar.Text{JA: "使えるのは {about.folder} {about.compact} {about} {period} {partner.id} などです", EN: "these can: {about.folder} {about.compact} {about} {period} {partner.id}"})
@@ -356,7 +368,9 @@ func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
 	}
 	t, problems := parseLetter(s.Letter, b, w.Config.Language)
 	if t != nil {
-		problems = append(problems, t.unknown(s.Fields)...)
+		if s.Each == nil {
+			problems = append(problems, t.unknown(s.Fields)...)
+		}
 		if s.Subject != nil {
 			t.subject = s.Subject
 		}
@@ -372,13 +386,16 @@ func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		}
 		return p, nil
 	}
+	if s.Each != nil {
+		return s.prepareEach(ctx, w, t, b)
+	}
 	var p Prepared
 	held := newChecking(ctx, w, s.Checks)
 	for _, to := range only(s.groups(), w.Run.Only) {
 		if err := ctx.Err(); err != nil {
 			return Prepared{}, err
 		}
-		d, sc, missing, err := s.draft(w, t, b, to)
+		d, sc, missing, err := s.draft(w, t, b, letterFor{to: to, cc: s.Cc, part: part(to), own: s.Fields, place: s.Fields})
 		if err == nil && len(missing) == 0 {
 			var o []ledger.Observation
 			if o, missing, err = held.message(sc, &d); err == nil {
@@ -424,22 +441,37 @@ func uniqueReasons(rs []ledger.Reason) []ledger.Reason {
 	return out
 }
 
+// letterFor is whom a message is for, with what only this one has.
+type letterFor struct {
+	to, cc     []config.Addressee
+	part       string
+	key        string            // "": made from job, period and part
+	own, place map[string]string // fields beside bod's: in the letter, and in attach
+	inputs     []ledger.Input
+	amount     *int64
+}
+
 // draft makes one message, or says what it lacks.
-func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addressee) (d Draft, sc *scope, missing []ledger.Reason, err error) {
-	c := w.Config
+func (s *sendSpec) draft(w *World, t *template, letter []byte, x letterFor) (d Draft, sc *scope, missing []ledger.Reason, err error) {
+	c, to := w.Config, x.to
 	sc = &scope{
 		config: c, job: w.Job, period: w.Occurrence.Period, about: w.Job.When.About(w.Job.About, w.Occurrence),
-		day: calendar.DateOf(leaves(w).In(c.Zone)), to: to, language: t.language, own: s.Fields,
+		day: calendar.DateOf(leaves(w).In(c.Zone)), to: to, language: t.language, own: x.own,
 	}
 	block, err := addressBlock(to, t.language)
 	if e, ok := err.(*addresseeError); ok {
-		missing = append(missing, reason(w, codeAddressee, e.text(), calendar.Text{
-			JA: fmt.Sprintf("jobs.tomlの [partner.%s] の name に、正式な名前を書いてください", e.Partner), EN: fmt.Sprintf("write the full name in [partner.%s]", e.Partner)}))
+		next := calendar.Text{JA: fmt.Sprintf("jobs.tomlの [partner.%s] の name に、正式な名前を書いてください", e.Partner), EN: fmt.Sprintf("write the full name in [partner.%s]", e.Partner)}
+		if c.Partners[e.Partner] == nil {
+			next = calendar.Text{JA: "表の会社名の列に、正式な名前を書いてください", EN: "write the full name in the table"}
+		}
+		missing = append(missing, reason(w, codeAddressee, e.text(), next))
 	} else if err != nil {
 		return Draft{}, nil, nil, err
 	}
 	sc.block = block
-	files, inputs, ms := attachments(w, sc, s.Attach, s.MaxSize)
+	places := *sc
+	places.own = x.place
+	files, inputs, ms := attachments(w, &places, s.Attach, s.MaxSize)
 	missing = append(missing, ms...)
 	if len(missing) > 0 {
 		return Draft{}, nil, missing, nil
@@ -470,7 +502,7 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addre
 			cc = append(cc, e.add("cc", a.Partner.Cc...)...)
 		}
 	}
-	for _, a := range s.Cc {
+	for _, a := range x.cc {
 		cc = append(cc, e.add("cc", addressesOf(a)...)...)
 	}
 	for _, a := range s.Bcc {
@@ -481,14 +513,14 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addre
 	}
 	l := letterTo(c, toHeader, cc, subject, text, t.language != calendar.English)
 	l.Files = files
-	inputs = append(inputs, input("letter", s.Letter, letter))
+	inputs = append(append(inputs, input("letter", s.Letter, letter)), x.inputs...)
 	for _, in := range []struct {
 		kind, name string
 		value      any
 	}{
 		{"rule", w.Identity, effectiveRule(w)},
 		{"company", c.Company.Name, []any{c.Company, c.Mail.From, c.Mail.ReplyTo, c.Mail.TrialTo, c.Language}},
-		{"addressee", part(to), []any{block, e.rs, sc.owner()}},
+		{"addressee", x.part, []any{block, e.rs, sc.owner()}},
 	} {
 		i, err := inputOf(in.kind, in.name, in.value)
 		if err != nil {
@@ -502,7 +534,9 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, to []config.Addre
 	}
 	return Draft{
 		Class:      ledger.ClassLetter,
-		Part:       part(to),
+		Key:        x.key,
+		Part:       x.part,
+		Amount:     x.amount,
 		Addressee:  groupName(to, c.Language),
 		Letter:     l,
 		Recipients: e.rs,

@@ -26,8 +26,13 @@ const (
 	OutcomeLeftOut  = "left out" // not among the parts that the run was asked to do again
 )
 
+// Once stands in a key for the period where a part is sent once in all. No period is written so.
+const Once = "once"
+
 // Key is what a message means: job/period/part, and #2 for a deliberate second
 // one. A part may come from a row's key, so what has a meaning here is escaped.
+//
+// Where the period is Once the key is one over all periods of the job.
 func Key(job, period, part string, generation int) string {
 	var b strings.Builder
 	b.WriteString(job + "/" + period + "/")
@@ -144,7 +149,7 @@ func (from origin) name(m *NewMessage) error {
 	if m.Key == "" {
 		m.Key = key
 	}
-	if m.Key != key {
+	if once := Key(from.Job, Once, m.Part, 1); m.Key != key && (m.Key != once || from.Generation > 1) {
 		return fmt.Errorf("the draft's key is %q and has to be %q", m.Key, key)
 	}
 	m.Job = from.Job
