@@ -178,6 +178,10 @@ func (c *Config) MayWriteTo(mail string) bool {
 	})
 }
 
+// DataMayWriteTo is MayWriteTo for an address that stands in a table's data and nowhere in the file: only what the
+// administrator names may be written to then.
+func (c *Config) DataMayWriteTo(mail string) bool { return c.mayWrite != nil && c.MayWriteTo(mail) }
+
 // mayWrite tells of an address that mail may not go to.
 func (s *section) mayWrite(mail string, off int) bool {
 	c := s.l.c

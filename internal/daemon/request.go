@@ -15,8 +15,9 @@ type Request struct {
 	Session  bool      `json:"session,omitempty"`  // retry --session
 	Clock    bool      `json:"clock,omitempty"`    // retry --clock
 	Restored bool      `json:"restored,omitempty"` // retry --restored: messages stay held; new work goes on
-	Until    time.Time `json:"until,omitzero"`     // retry --restored --sent-until: what was due by then had gone
+	Until    time.Time `json:"until,omitzero"`     // retry --restored --sent-until: what was due by then had gone; accept: when it is asked again
+	Finding  string    `json:"finding,omitempty"`  // F2611-0003
 }
 
 // Verbs are the intents that the office acts on.
-var Verbs = []string{"confirm", "hold", "release", "reject", "skip", "do", "settle", "resend", "retry", "by-hand", "hello", "stop", "start"}
+var Verbs = []string{"confirm", "hold", "release", "reject", "skip", "do", "settle", "resend", "retry", "by-hand", "hello", "stop", "start", "accept"}

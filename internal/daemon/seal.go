@@ -190,12 +190,22 @@ func (o *Office) bring(tx *ledger.Tx, r ledger.Run, out outcome, now time.Time) 
 		}
 	}
 	if out.changed || state == ledger.RunRunning {
+		if l := out.prepared.Looked; l != nil {
+			if err := tx.See(r.ID, l.Seen, l.Mended); err != nil {
+				return err
+			}
+		}
 		sealed, err := tx.Seal(r.ID, out.drafts, out.prepared.Observations, !waits)
 		if err != nil {
 			return err
 		}
 		for _, s := range sealed {
 			o.log.Info("sealed", "job", out.duty.job.Name, "run", r.Number, "key", s.Key, "outcome", s.Outcome)
+		}
+	}
+	if out.prepared.Looked != nil && !waits {
+		if err := o.overtaken(tx, r); err != nil {
+			return err
 		}
 	}
 	said := out.prepared.Said
@@ -241,6 +251,31 @@ func (o *Office) bring(tx *ledger.Tx, r ledger.Run, out outcome, now time.Time) 
 			return err
 		}
 		o.log.Info("queued", "job", out.duty.job.Name, "message", m.Number, "key", m.Key)
+	}
+	return nil
+}
+
+// overtaken rejects the mails of a run that tell of rows of which there is nothing to tell any more: what a person was asked
+// to confirm has settled itself.
+func (o *Office) overtaken(tx *ledger.Tx, r ledger.Run) error {
+	held, err := heldOf(tx.View, r.ID)
+	if err != nil {
+		return err
+	}
+	w := o.at.Load().words()
+	for _, m := range held {
+		if !m.Queued.IsZero() || !slices.ContainsFunc(m.Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Gone && h.Text == "" }) {
+			continue
+		}
+		for _, d := range m.Deliveries {
+			if d.State != ledger.StateHeld {
+				continue
+			}
+			if err := tx.MoveDelivery(d.ID, ledger.StateHeld, ledger.StateRejected, w.say("知らせることがなくなりました", "there is nothing to tell any more")); err != nil {
+				return err
+			}
+		}
+		o.log.Info("nothing to tell any more", "job", r.Job, "message", m.Number)
 	}
 	return nil
 }

@@ -351,6 +351,9 @@ func (o *Office) close(ctx context.Context, now time.Time) error {
 		return err
 	}
 	err = o.ledger.Update(ctx, now, self(), func(tx *ledger.Tx) error {
+		if err := tx.CountTold(); err != nil {
+			return err
+		}
 		closed, err := tx.CloseRuns()
 		for _, r := range closed {
 			o.log.Info("closed", "job", r.Job, "run", r.Number, "state", r.State)

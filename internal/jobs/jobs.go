@@ -32,7 +32,7 @@ type Kind interface {
 }
 
 // Kinds are all kinds, in the manual's order: the one visible table.
-var Kinds = []Kind{send{}, summary{}}
+var Kinds = []Kind{send{}, watch{}, summary{}}
 
 // ConfigKinds are Kinds as config.Load takes them, and with them how a [source.NAME] is read.
 func ConfigKinds() []config.Kind {
@@ -71,7 +71,8 @@ type Prepared struct {
 	Drafts       []Draft
 	Missing      []ledger.Reason // not empty: the run waits for these, and Drafts of the affected part are left out
 	Observations []ledger.Observation
-	Said         string // the run's line in the summary, "" when the messages say it
+	Looked       *Looked // what a look at all rows found; nil: no look was taken
+	Said         string  // the run's line in the summary, "" when the messages say it
 }
 
 // Draft is what a job would like to send: everything but Message-ID and Date.
@@ -85,7 +86,9 @@ type Draft struct {
 	Inputs      []ledger.Input
 	Amount      *int64
 	Hold        []ledger.Hold
-	Unconfirmed bool // needs no confirmation whatever the job says (summary, notices)
+	Confirm     *config.Confirm // whose yes it needs where the job names nobody
+	Tells       []ledger.Tell   // the findings that it tells
+	Unconfirmed bool            // needs no confirmation whatever the job says (summary, notices)
 }
 
 // Digest is one hash over the inputs, for comparison with a sealed message's.

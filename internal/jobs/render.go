@@ -59,7 +59,12 @@ func Render(w *World, d Draft) (ledger.NewMessage, error) {
 	case ledger.ClassNotice:
 		m.Deadline = date.Add(noticeDeadline)
 	}
-	if cf := w.Job.Confirm; cf != nil && cf.Count > 0 && !d.Unconfirmed {
+	m.Tells = d.Tells
+	cf := w.Job.Confirm
+	if cf == nil {
+		cf = d.Confirm
+	}
+	if cf != nil && cf.Count > 0 && !d.Unconfirmed {
 		m.ConfirmCount = cf.Count
 		for _, p := range cf.By {
 			m.ConfirmBy = append(m.ConfirmBy, p.ID)
