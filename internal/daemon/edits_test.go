@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"strings"
 	"testing"
 )
 
@@ -77,5 +78,39 @@ func TestWhatARuleNamesNoMoreStaysHeld(t *testing.T) {
 	d.to("11-28 15:10")
 	if m := d.only("note", "2026-11"); reasons(m) != "late" {
 		t.Errorf("it is %s, held by %q", m.State, reasons(m))
+	}
+}
+
+// TestMovedAheadIsLateNoMore: an edit that moves what is held as late to a day to come takes the lateness away by itself, be it the
+// rule that was edited or the closed days. Prepared late it was; sent it is at its new time.
+func TestMovedAheadIsLateNoMore(t *testing.T) {
+	rules := func(when, closed string) string {
+		return strings.Replace(head, "country = \"jp\"", "country = \"jp\"\nclosed = ["+closed+"]", 1) +
+			"[job.note]\nkind = \"send\"\nwhen = \"" + when + "\"\nmissed = \"ask\"\nto = [\"mori\"]\nletter = \"letter.txt\"\n"
+	}
+	const on24, on26 = "毎月24日 9:30 休みなら翌営業日", "毎月26日 9:30 休みなら翌営業日"
+	for name, edited := range map[string]string{"the rule": rules(on26, `"2026-12-30"`), "the closed days": rules(on24, `"2026-11-24", "2026-11-25"`)} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, "11-23 09:00", rules(on24, `"2026-12-30"`))
+			d.settle()
+			d.restart("11-24 11:00")
+			d.settle()
+			if m := d.only("note", "2026-11"); reasons(m) != "late" || !d.run("note", "2026-11").Late {
+				t.Fatalf("held by %q", reasons(m))
+			}
+			d.restart("11-24 12:00", edited)
+			d.to("11-26 09:29")
+			r := d.run("note", "2026-11")
+			if m := d.only("note", "2026-11"); reasons(m) != "not due" || r.Late || hasReason(r.Reasons, codeLate) || !r.Due.Equal(at(t, "11-26 09:30")) {
+				t.Errorf("held by %q, late %v, due %v, for %v", reasons(m), r.Late, r.Due, r.Reasons)
+			}
+			if got := d.sink.letters(); len(got) != 0 {
+				t.Fatalf("sent: %v", got)
+			}
+			d.to("11-26 09:31")
+			if got := d.sink.letters(); len(got) != 1 {
+				t.Errorf("sent at its new time: %v", got)
+			}
+		})
 	}
 }

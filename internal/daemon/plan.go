@@ -105,9 +105,9 @@ type move struct {
 	run    ledger.Run
 	to     ledger.RunState
 	change ledger.RunChange
-	hold   ledger.HoldReason // its held messages get this reason, with text
-	lift   bool              // what held them as gone does not stand any more
-	reject bool              // its held messages are rejected, with text
+	hold   ledger.HoldReason   // its held messages get this reason, with text
+	lift   []ledger.HoldReason // what of these held them does not stand any more
+	reject bool                // its held messages are rejected, with text
 	text   string
 }
 
@@ -294,11 +294,19 @@ func (p planning) edit(c *changes) (found []late) {
 			m := move{run: r.Run, to: r.State, change: ledger.RunChange{Due: &o.Due, PrepareAt: &at}}
 			reasons := r.Reasons
 			if hasReason(reasons, codeGone) { // a rule before this one did not name it, and this one does again
-				m.lift = true
-				reasons = slices.DeleteFunc(slices.Clone(reasons), func(x ledger.Reason) bool { return x.Code == codeGone })
+				m.lift = append(m.lift, ledger.Gone)
+			}
+			if o.Due.After(p.now) && hasReason(reasons, codeLate) { // it is late no more: its time is still to come
+				no := false
+				m.lift, m.change.Late = append(m.lift, ledger.Late), &no
+			}
+			if len(m.lift) > 0 {
+				reasons = slices.DeleteFunc(slices.Clone(reasons), func(x ledger.Reason) bool {
+					return x.Code == codeGone || x.Code == codeLate && slices.Contains(m.lift, ledger.Late)
+				})
 				m.change.Reasons = nonNil(reasons)
 			}
-			if !o.Due.After(p.now) && (m.lift || r.Due.After(p.mark)) {
+			if !o.Due.After(p.now) && (slices.Contains(m.lift, ledger.Gone) || r.Due.After(p.mark)) {
 				yes, why := true, p.words.askLate(o.Due)
 				m.change.Late, m.hold, m.text = &yes, ledger.Late, why.Text
 				m.change.Reasons = withReason(reasons, why)

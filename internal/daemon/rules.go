@@ -519,14 +519,14 @@ func knownRun(tx *ledger.Tx, identity, period string) (known, bool, error) {
 
 // move writes what planning decided for a run that is there.
 func (o *Office) move(tx *ledger.Tx, m move) error {
-	if m.hold != "" || m.reject || m.lift {
+	if m.hold != "" || m.reject || len(m.lift) > 0 {
 		held, err := heldOf(tx.View, m.run.ID)
 		if err != nil {
 			return err
 		}
 		for _, msg := range held {
-			if m.lift {
-				err = tx.Lift(msg.ID, ledger.Gone)
+			if len(m.lift) > 0 {
+				err = tx.Lift(msg.ID, m.lift...)
 			}
 			switch {
 			case err != nil:
