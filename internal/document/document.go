@@ -28,6 +28,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -102,6 +103,12 @@ var read = struct {
 // maxKnown bounds what is remembered; a month's invoices are fewer.
 const maxKnown = 256
 
+// forget is when a file that took too long is tried once more.
+const forget = 15 * time.Minute
+
+// timeLimit is maxTime but in a test.
+var timeLimit = maxTime
+
 // Read reads the text of a PDF in a child process. An error is a *Problem, or ctx's.
 func Read(ctx context.Context, pdf []byte) (*Document, error) {
 	if len(pdf) > maxBytes {
@@ -114,11 +121,18 @@ func Read(ctx context.Context, pdf []byte) (*Document, error) {
 		return nil, err
 	}
 	d, ok := read.known[sum]
+	if ok && d.Trouble == CodeSlow && time.Since(d.Created) > forget {
+		ok = false // the machine may just have been busy
+	}
 	if !ok {
 		var err error
 		if d, err = ask(ctx, pdf); err != nil {
 			return nil, err
 		}
+		if d.Trouble == CodeSlow {
+			d.Created = time.Now()
+		}
+		read.order = slices.DeleteFunc(read.order, func(s [sha256.Size]byte) bool { return s == sum })
 		if len(read.order) >= maxKnown {
 			delete(read.known, read.order[0])
 			read.order = read.order[1:]
@@ -145,7 +159,7 @@ func ask(ctx context.Context, pdf []byte) (*Document, error) {
 	if err != nil {
 		return nil, problem(CodeAway, err)
 	}
-	limited, cancel := context.WithTimeout(ctx, maxTime)
+	limited, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	c := exec.CommandContext(limited, self, Command)
 	c.Args[0] = os.Args[0]
