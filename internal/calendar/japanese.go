@@ -234,7 +234,7 @@ func (p *japaneseReader) day(listed bool) (d namedDay, ok bool, bare int8) {
 	switch {
 	case p.eat("最終営業日", "最後の営業日", "月末営業日", "末営業日"):
 		d.kind, ok = dayLastBusiness, true
-	case p.eat("最終日", "末日", "月末日", "月末", "末"):
+	case !strings.HasPrefix(p.rest(), "最終日曜") && p.eat("最終日", "末日", "月末日", "月末", "末"):
 		d.kind, ok = dayLast, true
 	case p.eat("最初の営業日", "初営業日"):
 		d.kind, d.n, ok = dayBusiness, 1, true
@@ -318,6 +318,8 @@ func (p *japaneseReader) waits() bool {
 func (p *japaneseReader) monthOf(d *namedDay) {
 	from := p.i
 	switch {
+	case strings.HasPrefix(p.rest(), "最終月曜"), strings.HasPrefix(p.rest(), "最後の月曜"), strings.HasPrefix(p.rest(), "最初の月曜"):
+		return // the last Monday, not the last month
 	case p.eat("初月", "最初の月"):
 		d.month = 1
 	case p.eat("最終月", "最後の月"):
