@@ -122,13 +122,23 @@ func (m *metrics) serve(at string) (end func(), err error) {
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", m.answer)
-	server := &http.Server{Handler: mux, ReadTimeout: metricsTime, WriteTimeout: 3 * metricsTime, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+	// Whoever is reading when it ends is cut short, and waited for: the ledger is closed next.
+	ctx, cancel := context.WithCancel(context.Background())
+	server := &http.Server{BaseContext: func(net.Listener) context.Context { return ctx }, Handler: mux, ReadTimeout: metricsTime, WriteTimeout: 3 * metricsTime, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = server.Serve(&narrow{Listener: l, room: make(chan struct{}, metricsConns)})
 	}()
-	return func() { _ = server.Close(); <-done }, nil
+	return func() {
+		cancel()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if server.Shutdown(ctx) != nil {
+			_ = server.Close() // somebody holds a connection and says nothing
+		}
+		<-done
+	}, nil
 }
 
 // listen opens the place. A socket's file that a killed daemon left is taken away; we hold the ledger's flock, so that no
@@ -193,27 +203,35 @@ func (c *narrowConn) Close() error {
 func (m *metrics) answer(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), metricsTime)
 	defer cancel()
+	text, err := m.latest(ctx)
+	if err != nil {
+		if r.Context().Err() == nil { // nobody hung up, and it is no stop
+			m.office.log.Warn("couldn't read the metrics", "err", err)
+		}
+		http.Error(w, "the ledger can't be read now", http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	_, _ = w.Write(text) // whoever hung up asks again
+}
+
+// latest is what was read last, read anew where that is too old.
+func (m *metrics) latest(ctx context.Context) ([]byte, error) {
 	select {
 	case <-m.reading:
 	case <-ctx.Done():
-		http.Error(w, "somebody else is reading", http.StatusServiceUnavailable)
-		return
+		return nil, errors.New("somebody else is reading")
 	}
+	defer func() { m.reading <- struct{}{} }()
 	if m.text == nil || time.Since(m.at) >= metricsAge {
 		text, err := m.collect(ctx)
 		if err != nil {
 			m.text = nil
-			m.reading <- struct{}{}
-			m.office.log.Warn("couldn't read the metrics", "err", err)
-			http.Error(w, "the ledger can't be read", http.StatusServiceUnavailable)
-			return
+			return nil, err
 		}
 		m.text, m.at = text, time.Now()
 	}
-	text := m.text
-	m.reading <- struct{}{}
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	_, _ = w.Write(text) // whoever hung up asks again
+	return m.text, nil
 }
 
 // page writes the text format.

@@ -1,11 +1,13 @@
 package daemon
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -192,5 +194,86 @@ func TestMetricsEscape(t *testing.T) {
 	p.value("x", 1.5, "job", "a\"b\\c\nx 2", "b", "月")
 	if got := parse(t, p.Bytes()); len(got) != 1 || got["x|b=月|job=a\"b\\c\nx 2"] != 1.5 {
 		t.Errorf("%s is read as %v", p.Bytes(), got)
+	}
+}
+
+// Whoever asks while the ledger can't be read, or while somebody else reads it, is told so in time; and one reading serves all
+// who ask soon after.
+func TestMetricsThatCannotBeRead(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily+evening)
+	d.settle()
+	m := newMetrics(d.office, filepath.Join(d.dir, "state"), newPulse(d.office, nil))
+	ask := func(ctx context.Context) (int, string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		m.answer(w, httptest.NewRequestWithContext(ctx, "GET", "/metrics", nil))
+		return w.Code, w.Body.String()
+	}
+	code, first := ask(t.Context())
+	if code != http.StatusOK {
+		t.Fatalf("it answers %d", code)
+	}
+	m.step(time.Now(), time.Time{}, nil)
+	if code, again := ask(t.Context()); code != http.StatusOK || again != first {
+		t.Errorf("asked again at once it answers %d, the same: %v", code, again == first)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	<-m.reading // somebody reads
+	if code, _ := ask(gone); code != http.StatusServiceUnavailable {
+		t.Errorf("while somebody else reads it answers %d", code)
+	}
+	m.reading <- struct{}{}
+	d.close()
+	m.at = time.Time{}
+	for range 2 { // whoever failed lets the next one in
+		if code, text := ask(t.Context()); code != http.StatusServiceUnavailable || strings.Contains(text, "bod_") {
+			t.Errorf("without its ledger it answers %d: %s", code, text)
+		}
+	}
+}
+
+// However many connect, some are served and the others hung up on; and when it ends it waits for none of them.
+func TestMetricsConnections(t *testing.T) {
+	d := newDesk(t, "11-24 09:00", head+daily+evening)
+	d.settle()
+	m := newMetrics(d.office, filepath.Join(d.dir, "state"), newPulse(d.office, nil))
+	socket := filepath.Join(t.TempDir(), "metrics.sock")
+	end, err := m.serve("unix:" + socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dial := func() net.Conn {
+		t.Helper()
+		c, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	served := func(c net.Conn) bool {
+		_, _ = io.WriteString(c, "GET /metrics HTTP/1.1\r\nHost: bod\r\n\r\n") // it may be closed already
+		line, err := bufio.NewReader(c).ReadString('\n')
+		return err == nil && strings.HasPrefix(line, "HTTP/1.1 200")
+	}
+	var silent []net.Conn
+	for range metricsConns {
+		silent = append(silent, dial())
+	}
+	if served(dial()) {
+		t.Errorf("more than %d are served at a time", metricsConns)
+	}
+	if !served(silent[0]) {
+		t.Error("one who was let in is not served")
+	}
+	if err := silent[1].Close(); err != nil {
+		t.Fatal(err)
+	}
+	for !served(dial()) { // until it is seen that one has gone
+	}
+	end()
+	if _, err := net.Dial("unix", socket); err == nil {
+		t.Error("it is served after the end")
 	}
 }
