@@ -19,7 +19,7 @@ import (
 
 func (b *desk) previewCommand() *cobra.Command {
 	var period, out string
-	var to []string
+	var to, rows []string
 	var text bool
 	cmd := &cobra.Command{
 		Use:   "preview JOB",
@@ -39,20 +39,21 @@ them readably. What is missing is told, and the exit status is 1.`),
 		Args:              b.takes(1, 1),
 		ValidArgsFunction: b.completeJobs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.preview(cmd.Context(), args[0], period, out, to, text)
+			return b.preview(cmd.Context(), args[0], period, out, to, rows, text)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&period, "period", "", b.in("どの回か `PERIOD`（2026-11 など）", "which occurrence: `PERIOD`, such as 2026-11"))
 	f.StringVarP(&out, "out", "o", "", b.in("このフォルダに1通ずつ書き出す `DIR`", "write each message into the folder `DIR`"))
 	f.StringSliceVar(&to, "to", nil, b.in("この宛先の分だけ `NAME`", "only for this recipient `NAME`"))
+	f.StringSliceVar(&rows, "row", nil, b.in("表のこの行の分だけ。key の値 `KEY`", "only for the row of this `KEY`, where the job sends to each row of a table"))
 	f.BoolVar(&text, "text", false, b.in("読みやすい形で出す", "show it as its reader will see it"))
 	cmd.MarkFlagsMutuallyExclusive("text", "out")
 	b.completePeriods(cmd)
 	return cmd
 }
 
-func (b *desk) preview(ctx context.Context, name, period, out string, to []string, text bool) error {
+func (b *desk) preview(ctx context.Context, name, period, out string, to, rows []string, text bool) error {
 	c, err := b.rules()
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func (b *desk) preview(ctx context.Context, name, period, out string, to []strin
 	if err != nil {
 		return err
 	}
-	w := &jobs.World{Now: b.now(), Config: c, Job: j, Identity: identity(j), Occurrence: o}
+	w := &jobs.World{Now: b.now(), Config: c, Job: j, Identity: identity(j), Occurrence: o, Run: ledger.Run{Only: rows}}
 	defer w.OpenTables()()
 	dir := c.StateDir(b.state, os.Getenv("STATE_DIRECTORY"))
 	var ms []ledger.NewMessage

@@ -51,6 +51,21 @@ var instead = map[string][]string{
 	"job.NAME.when.cron":       {`if_closed = "before"`},
 }
 
+// beside are the other lines of the table, where one example has more than its key needs.
+var beside = map[string][]string{
+	`each = "customers"`:     {`key = ["得意先コード"]`},
+	`key = ["得意先コード"]`:       {`each = "customers"`},
+	`where = '送付方法 = "メール"'`: {`each = "customers"`, `key = ["得意先コード"]`},
+	`among = '締め日 = "月末"'`:   {`each = "customers"`, `key = ["得意先コード"]`},
+	`count_by = "送付方法"`:      {`each = "customers"`, `key = ["得意先コード"]`},
+	`company = "得意先名"`:       {`each = "customers"`, `key = ["得意先コード"]`},
+	`dept = "部署名"`:           {`each = "customers"`, `key = ["得意先コード"]`},
+	`person = "担当者名"`:        {`each = "customers"`, `key = ["得意先コード"]`},
+	`amount = "請求金額"`:        {`each = "customers"`, `key = ["得意先コード"]`},
+	`if_no_file = "skip"`:    {`each = "customers"`, `key = ["得意先コード"]`},
+	`once = "key"`:           {`each = "customers"`, `key = ["得意先コード"]`},
+}
+
 // headers are the tables of a complete file.
 var headers = []struct{ table, header string }{
 	{"", ""}, {"company", "[company]"}, {"calendar", "[calendar]"}, {"mail", "[mail]"}, {"mail.oauth2", "[mail.oauth2]"},
@@ -70,6 +85,9 @@ func fileWith(table, name string, examples ...string) string {
 		if other, ok := instead[table+"."+name]; ok && h.table == table {
 			lines = other
 		}
+		if len(examples) == 1 && h.table == table {
+			lines = append(slices.Clone(lines), beside[examples[0]]...)
+		}
 		// A table of its own only where the example stands in it: confirm, when and mori have two spellings.
 		if h.table != table && (h.table == "job.NAME.confirm" || h.table == "job.NAME.when" || h.table == "people.NAME" || h.table == "folders" || h.table == "mail.oauth2" || h.table == "source.NAME" || h.table == "job.NAME.check") {
 			continue
@@ -87,6 +105,9 @@ func fileWith(table, name string, examples ...string) string {
 		if h.table == table {
 			b.WriteString(strings.Join(examples, "\n") + "\n")
 		}
+	}
+	if strings.Contains(b.String(), `each = "customers"`) {
+		b.WriteString("[source.customers]\nfile = \"data/customers.csv\"\n")
 	}
 	return b.String()
 }

@@ -156,7 +156,7 @@ func (d *desk) run(job, period string, now time.Time, holds ...ledger.Hold) ledg
 		if len(p.Missing) > 0 {
 			return tx.MoveRun(r.ID, ledger.RunRunning, ledger.RunWaiting, ledger.RunChange{Reasons: p.Missing, NextLook: now.Add(time.Minute)})
 		}
-		return tx.MoveRun(r.ID, ledger.RunRunning, ledger.RunDrafted, ledger.RunChange{})
+		return tx.MoveRun(r.ID, ledger.RunRunning, ledger.RunDrafted, ledger.RunChange{Said: &p.Said})
 	})
 	d.view(func(v *ledger.View) (err error) { r, err = v.Run(r.ID); return err })
 	return r

@@ -11,6 +11,7 @@ import (
 
 	"bod/internal/config"
 	"bod/internal/ledger"
+	"bod/internal/mailer"
 )
 
 const eachLetter = `件名：【{自社名}】{対象月} 請求書送付のご案内（{得意先コード}）
@@ -312,4 +313,27 @@ func TestCheckFindsWhatARowJobGetsWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The request says the count in words, last month's beside this month's, and what changed: not sixty points.
+func TestConfirmRequestOfRows(t *testing.T) {
+	files := someCustomers(t)
+	d := newDesk(t, realMail+eachJob, files, tokyo(2026, 11, 24, 8, 0))
+	r := d.run("monthend", "2026-11", tokyo(2026, 11, 24, 10, 0))
+	golden(t, "notice-confirm-rows-ja", strings.Join(d.notices(tokyo(2026, 11, 24, 10, 1)), "\n=====\n"))
+	d.confirm(r.ID, "tanaka", tokyo(2026, 11, 24, 11, 0))
+	d.deliver(tokyo(2026, 11, 25, 10, 1), mailer.Sent, "")
+	d.write("data/customers.csv", customerList(t,
+		"0012,株式会社ひばり工業,購買部,山田,keiri@hibari.example,メール,月末,220000,2027/01/31",
+		"0017,合同会社すばる,,,subaru@subaru.example,メール,月末,1000,2027/01/31"))
+	d.write("請求書/2026-12/0012-INV8.pdf", goodPDF+"128")
+	d.write("請求書/2026-12/0017-INV9.pdf", goodPDF+"179")
+	d.run("monthend", "2026-12", tokyo(2026, 12, 22, 10, 0))
+	got := strings.Join(d.notices(tokyo(2026, 12, 22, 10, 1)), "\n=====\n")
+	for _, want := range []string{"hibari@hibari.example → keiri@hibari.example", "129,800円 → 220,000円", "すばる様", "今回はない宛先：1件", "2件＝メール2"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the request lacks %q", want)
+		}
+	}
+	golden(t, "notice-confirm-rows-later-ja", got)
 }

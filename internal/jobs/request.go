@@ -55,6 +55,10 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 
 	earlier := previousRun(v, m.run)
 	look, well := compare(c, shown, earlier)
+	rows := eachOf(m.job)
+	if rows != nil {
+		look, well = compareRows(c, rows, shown, earlier)
+	}
 	if len(earlier) == 0 {
 		if slices.ContainsFunc(shown, func(s shownMessage) bool { return len(s.files) > 0 }) {
 			look = append(look, t("はじめての送付です。宛先と添付の中身をご覧ください", "It goes out for the first time. Please see the addresses and what is attached"))
@@ -71,6 +75,9 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 		{t("内容", "What"), m.title},
 		{t("送付予定", "Goes out"), at(m.run.Due)},
 		{t("通数合計", "Messages"), count + total},
+	}
+	if rows != nil && m.run.Said != "" {
+		rs = append(rs, row{t("内訳", "Of these"), clean(m.run.Said)})
 	}
 	if len(earlier) > 0 {
 		rs = append(rs, row{t("前回", "Last time"), lastTime(c, earlier)})
@@ -96,7 +103,7 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 		}
 		words.gap()
 	}
-	contents(words, shown)
+	contents(words, shown, rows != nil)
 	words.say(t("確認できたら、次のとおりお願いします。", "If all is right, please confirm with this line."))
 	late := slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
 		return slices.ContainsFunc(x.Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Late })
@@ -282,9 +289,8 @@ const (
 	linesAtMost = 40
 )
 
-// contents shows what would go out.
-func contents(p *page, shown []shownMessage) {
-	p.add(head{"", p.t("【送る内容】", "[What goes out]"), tonePlain})
+// lettersList says of each message whom it is for and what goes with it.
+func lettersList(p *page, shown []shownMessage) {
 	for i, s := range shown {
 		if i == listAtMost {
 			p.say(p.t(fmt.Sprintf("ほか%d通", len(shown)-i), fmt.Sprintf("and %d more", len(shown)-i)))
@@ -300,6 +306,16 @@ func contents(p *page, shown []shownMessage) {
 			{p.t("件名", "Subject"), s.message.Subject},
 			{p.t("添付", "Attached"), strings.Join(s.attached(p.l), "\n")},
 		})
+	}
+}
+
+// contents shows what would go out; short is a line or two for each message.
+func contents(p *page, shown []shownMessage, short bool) {
+	p.add(head{"", p.t("【送る内容】", "[What goes out]"), tonePlain})
+	if short && len(shown) > 1 {
+		rowsTable(p, shown)
+	} else {
+		lettersList(p, shown)
 	}
 	p.gap()
 	if len(shown) > 1 {
