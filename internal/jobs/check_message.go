@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -225,11 +226,11 @@ func (s *subject) held(cs []*check) (ledger.Observation, error) {
 	if len(why) > 0 {
 		s.draft.Hold = append(s.draft.Hold, ledger.Hold{Reason: ledger.Check, Text: strings.Join(why, s.in(calendar.Text{JA: "／", EN: "; "})), Since: s.world.Now, By: ledger.Who{Name: "bod"}})
 	}
-	return ledger.Observation{Name: checkObservation + s.draft.Part, Value: b}, nil
+	return ledger.Observation{Name: checkObservation + url.PathEscape(s.draft.Part), Value: b}, nil
 }
 
 // checkObservation begins the name under which a run keeps how a message's checks came out; its part follows.
-const checkObservation = "check/"
+const checkObservation = "check "
 
 // Checked reads how the checks of a run's message came out; nil when it had none.
 func Checked(v *ledger.View, m ledger.Message) ([]Result, error) {
@@ -241,7 +242,7 @@ func Checked(v *ledger.View, m ledger.Message) ([]Result, error) {
 		return nil, err
 	}
 	for _, o := range obs {
-		if o.Name != checkObservation+m.Part {
+		if o.Name != checkObservation+url.PathEscape(m.Part) {
 			continue
 		}
 		var out []Result
