@@ -18,6 +18,17 @@ import (
 )
 
 // The unit leaves open what its comments explain, and no more.
+// TestNoCoreFiles holds that a crash leaves no copy of the memory behind: a password is in it.
+func TestNoCoreFiles(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("..", "systemd", "bod.service"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^LimitCORE=0$`).Match(b) {
+		t.Error("the unit lets a crash write a core file")
+	}
+}
+
 func TestExposure(t *testing.T) {
 	_, err := exec.LookPath("systemd-analyze")
 	need(t, err == nil, "systemd-analyze is missing")

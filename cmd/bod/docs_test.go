@@ -226,6 +226,13 @@ func TestPagesShowRulesThatLoad(t *testing.T) {
 				if err := os.Mkdir(filepath.Join(own, "programs"), 0o755); err != nil {
 					t.Fatal(err)
 				}
+				for _, name := range []string{"tell-alarm", "postfix-proof"} {
+					program := filepath.Join(own, "programs", name)
+					write(t, program, "#!/bin/sh\n")
+					if err := os.Chmod(program, 0o755); err != nil {
+						t.Fatal(err)
+					}
+				}
 				write(t, admin, placed)
 			} else {
 				text = merge(text, b.text)

@@ -179,6 +179,9 @@ func (b *desk) needs(c *config.Config, v *ledger.View, m ledger.Message) (need, 
 	switch m.State {
 	case ledger.StateUnknown:
 		n.Next, n.Or = b.typed("settle "+m.Number+" sent", who), b.typed("resend "+m.Number, who)
+		if m.Class != ledger.ClassLetter {
+			n.Or = b.typed("settle "+m.Number+" not-sent", who) // what may have reached many readers is never sent again
+		}
 		if m.Class == ledger.ClassSummary {
 			n.Why = b.in("「本日のまとめ」が届いたか分かりません。送り直しはしません", "nobody knows whether this summary arrived; it is not sent again")
 		}
@@ -349,7 +352,10 @@ func (b *desk) purpose(next string) string {
 	if !ok {
 		return ""
 	}
-	verb, _, _ = strings.Cut(verb, " ")
+	verb, rest, _ := strings.Cut(verb, " ")
+	if verb == "settle" && strings.Contains(rest, " not-sent") {
+		return b.in("届いていない：", "it did not arrive: ")
+	}
 	for _, w := range [][3]string{
 		{"confirm", "確認する", "confirm it"}, {"release", "このまま送る", "send it as it is"}, {"reject", "取りやめる", "call it off"},
 		{"settle", "届いていた", "it arrived"}, {"resend", "届いていない（送り直す）", "it did not (send it again)"},
@@ -364,9 +370,14 @@ func (b *desk) purpose(next string) string {
 }
 
 func (b *desk) printStatus(s standing) {
-	if len(s.Needs) == 0 {
+	paused := slices.ContainsFunc(s.Paused, func(f flagJSON) bool { return f.Name == "restored" || f.Name == "clock" })
+	switch {
+	case len(s.Needs) == 0 && paused:
+		// What stands below needs a person: no word here may deny it.
+		b.say("%s\n", b.in("■ 要対応　下の「止まっています」を見てください", "Needs a person: see below why sending waits"))
+	case len(s.Needs) == 0:
 		b.say("%s\n", b.in("要対応なし", "nothing needs a person"))
-	} else {
+	default:
 		b.say(b.in("■ 要対応 %d件\n", "Needs a person: %d\n"), len(s.Needs))
 		for i, n := range s.Needs {
 			b.say("%d. %s  %s  %s\n", i+1, n.ID, n.State, n.What)

@@ -145,12 +145,13 @@ var ownKeys = []Key{
 // says them is refused: to ignore them would be a promise that is not kept.
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
-	"":         {"web", "program"},
-	"job.NAME": {"remind"},
+	"":               {"web", "program"},
+	"job.NAME":       {"source", "columns", "group", "tell", "remind", "remind_at"},
+	"job.NAME.check": {"tell", "remind"},
 }
 
 // laterKinds are the kinds that design says and this version does not have.
-var laterKinds = []string{"report", "invoice", "task"}
+var laterKinds = []string{"watch", "report", "invoice", "task"}
 
 // secretKeys are what people call a password.
 var secretKeys = []string{"password", "passwd", "pass", "secret", "client_secret", "token", "api_key", "パスワード", "暗証番号"}

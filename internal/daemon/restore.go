@@ -208,7 +208,7 @@ func (a *asking) doubtful() (unknown, held, asked int, err error) {
 		case err != nil:
 			return 0, 0, 0, err
 		case slices.ContainsFunc(m.Deliveries, func(d ledger.Delivery) bool {
-			return d.State == ledger.StateUnknown && d.Words == ledger.WordsRestored
+			return d.State == ledger.StateUnknown
 		}):
 			unknown++
 		case holds(m, ledger.Restored):

@@ -27,7 +27,7 @@ func (d *Document) Amounts(label string) (out []string) {
 func (d *Document) Words(label string) (out []string) {
 	for _, tail := range d.after(label) {
 		for _, line := range tail {
-			if line = strings.Trim(line, " ::.…-"); line != "" {
+			if line = strings.Trim(line, " :.…-"); line != "" {
 				out = append(out, line)
 				break
 			}

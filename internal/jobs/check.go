@@ -36,27 +36,37 @@ var checkTypes = []checkType{
 
 // commonCheckKeys are the keys that every check may have.
 var commonCheckKeys = []config.Key{
-	{Name: "then", Type: "text", Default: `"hold"`, Example: `then = "warn"`, Meaning: calendar.Text{
-		JA: "おかしいときにどうするか。hold（送らずに止める）、warn（確認のお願いとまとめに書いて送る）、tell（tell の人に知らせて送る）。確かめられなかったときは、いつも止めます", EN: "what happens when it is wrong: hold (it is not sent), warn (it is sent, and told in the confirmation request and the summary) or tell (it is sent, and the people of tell hear of it). What could not be judged is always held"}},
+	{Name: "then", Type: "text", Default: `"hold"`, Example: `then = "hold"`, Meaning: calendar.Text{
+		JA: "おかしいときにどうするか。この版では hold（送らずに止める）だけです。確かめられなかったときも止めます", EN: "what happens when it is wrong: in this version hold alone (it is not sent). What could not be judged is held as well"}},
 	{Name: "say", Type: "text", Example: `say = "受注一覧の金額と合いません"`, Meaning: calendar.Text{
-		JA: "おかしいときに人に伝える言葉。行の確認では {列の名前} や {計算} が使えます", EN: "the words for people when it is wrong; about rows they may have {columns} and {rules}"}},
+		JA: "おかしいときに人に伝える言葉", EN: "the words for people when it is wrong"}},
+}
+
+// rowCheckKeys are those that only a check of rows has.
+var rowCheckKeys = []config.Key{
 	{Name: "tell", Type: "list of texts", Example: `tell = ["ogawa"]`, Meaning: calendar.Text{
-		JA: "だれに知らせるか。[people] の名前。行の確認では \"{担当メール}\" のように列からも", EN: "who hears of it: names of [people]; about rows also from a column, like \"{mail}\""}},
+		JA: "だれに知らせるか。[people] の名前か、\"{担当メール}\" のような列", EN: "who hears of it: names of [people], or a column, like \"{mail}\""}},
 	{Name: "remind", Type: "span", Example: `remind = "3 business days"`, Meaning: calendar.Text{
-		JA: "行の確認で、まだ直っていないときにもう一度知らせるまでの間", EN: "about rows: how long until it is told again when it is not mended"}},
+		JA: "まだ直っていないときにもう一度知らせるまでの間", EN: "how long until it is told again when it is not mended"}},
 }
 
 // checks is how config reads a [[job.NAME.check]]: with the types' own lists of keys. It is no kind of job and has no run.
-type checks struct{}
+type checks struct {
+	rows bool // with those of rows
+}
 
 func (checks) Name() string { return "check" }
 
-func (checks) Keys() []config.Key {
+func (x checks) Keys() []config.Key {
 	var out []config.Key
 	for _, t := range checkTypes {
 		out = append(out, t.keys...)
 	}
-	return append(out, commonCheckKeys...)
+	out = append(out, commonCheckKeys...)
+	if x.rows {
+		out = append(out, rowCheckKeys...)
+	}
+	return out
 }
 
 func (checks) Decode(*config.Decoder) any { return nil } // a kind reads its checks itself: see decodeChecks
@@ -102,38 +112,38 @@ func decodeChecks(d *config.Decoder, s checkScope) []*check {
 	return out
 }
 
-func decodeCheck(d *config.Decoder, s checkScope) *check {
-	c := &check{Line: d.Line(), Then: thenHold, Remind: d.Span("remind")}
-	c.Say = decodeSentence(d, "say", 0, d.String("say"), s)
+// decodeTelling reads of a check of rows who hears of it, and how often.
+func decodeTelling(d *config.Decoder, s checkScope, c *check) {
+	c.Remind = d.Span("remind")
 	for i, t := range d.Strings("tell") {
 		if p := d.Config.People[t]; p != nil {
 			c.People = append(c.People, p)
 			c.Tell = append(c.Tell, sentence{{text: t}})
 			continue
 		}
-		if !s.rows {
-			d.ProblemAt("tell", i, calendar.Text{JA: fmt.Sprintf("%s という人は [people] にいません", t), EN: fmt.Sprintf("there is nobody called %s in [people]", t)},
-				calendar.Text{JA: "[people] の名前を書いてください", EN: "write a name of [people]"})
-			continue
-		}
 		c.Tell = append(c.Tell, decodeSentence(d, "tell", i, t, s))
 	}
+}
+
+func decodeCheck(d *config.Decoder, s checkScope) *check {
+	c := &check{Line: d.Line(), Then: thenHold}
+	if s.rows {
+		decodeTelling(d, s, c)
+	}
+	c.Say = decodeSentence(d, "say", 0, d.String("say"), s)
 	if v := d.String("then"); v != "" {
 		c.Then = v
 		if !slices.Contains([]string{thenHold, thenWarn, thenTell}, v) {
 			d.Problem("then", calendar.Text{JA: fmt.Sprintf("then = \"%s\" という決め方はありません", v), EN: fmt.Sprintf("there is no then = %q", v)},
-				calendar.Text{JA: "hold（止める）、warn（書き添えて送る）、tell（知らせて送る）のどれかです", EN: "it is one of hold, warn, tell"})
+				calendar.Text{JA: "hold（止める）と書くか、この行を消してください", EN: "it is hold"})
 		}
 	}
 	switch {
 	case s.rows && d.Has("then"):
 		d.Problem("then", calendar.Text{JA: "then は行の確認には書けません", EN: "a check of rows has no then"}, calendar.Text{JA: "この行を消してください", EN: "delete the line"})
-	case !s.rows && d.Has("remind"):
-		d.Warn("remind", calendar.Text{JA: "remind は行の確認（kind = \"watch\"）にだけ書けます", EN: "only a check of rows (kind = \"watch\") has remind"}, calendar.Text{JA: "この行を消してください", EN: "delete the line"})
-	case !s.rows && c.Then == thenTell && len(c.People) == 0 && !d.Has("tell"):
-		d.Problem("then", calendar.Text{JA: "then = \"tell\" ですが、だれに知らせるかがありません", EN: "then = \"tell\", but nobody is named"}, calendar.Text{JA: `tell = ["名前"] を書いてください`, EN: `write tell = ["NAME"]`})
-	case !s.rows && c.Then != thenTell && d.Has("tell"):
-		d.Problem("tell", calendar.Text{JA: "tell は then = \"tell\" のときだけ書けます。止めたときは担当者に知らせます", EN: "tell goes with then = \"tell\"; of what is held the owner hears anyway"}, calendar.Text{JA: "then = \"tell\" を書くか、この行を消してください", EN: "write then = \"tell\", or delete the line"})
+	case !s.rows && (c.Then == thenWarn || c.Then == thenTell):
+		d.Problem("then", calendar.Text{JA: fmt.Sprintf("then = \"%s\" はこの版ではまだ使えません", c.Then), EN: fmt.Sprintf("then = %q: not in this version", c.Then)},
+			calendar.Text{JA: "この行を消してください。おかしいときは送らずに止めて、担当者に知らせます", EN: "delete the line; what is wrong is held, and the owner hears of it"})
 	}
 	t, ok := typeOfCheck(d)
 	if !ok {

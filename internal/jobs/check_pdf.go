@@ -434,7 +434,7 @@ func (types attachedAs) judge(s *subject) (Result, error) {
 func zipEncrypted(b []byte) bool { return len(b) > 8 && string(b[:4]) == "PK\x03\x04" && b[6]&1 == 1 }
 
 var madeWithin = checkType{name: "made_within",
-	keys: []config.Key{{Name: "made_within", Type: "span", Example: `made_within = "1 month"`, Meaning: calendar.Text{
+	keys: []config.Key{{Name: "made_within", Type: "span", Example: `made_within = "31 days"`, Meaning: calendar.Text{
 		JA: "添付が、送る日からさかのぼってこの間に作られたものであること。PDFは中に書かれた作成日、ほかはファイルの日付で見ます", EN: "the attachments were made within this time before they go out: by the date in a PDF, else by the file's"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		l := d.Span("made_within")

@@ -112,8 +112,14 @@ func (names filled) judge(s *subject) (Result, error) {
 	r := Result{Verdict: Passed, What: s.say("必要な欄はすべて埋まっています", "all that is required is there")}
 	for _, n := range names {
 		v := s.scope.value(n)
-		if v == "" {
+		if f, ours := fieldOf(n); v == "" && ours && len(s.scope.to) != 1 && (strings.HasPrefix(f.EN, "to.") || f.EN == "partner.id") {
+			// One letter to several has no one company: that is neither filled nor empty.
+			r.Verdict, r.What = Unjudged, s.say("宛先が1件ではないので、「"+n+"」は決まりません", "with several addressees there is no one "+n)
+			v = s.say("（決まりません）", "(undecided)")
+		} else if v == "" && r.Verdict == Passed {
 			r.Verdict, r.What = Wrong, s.say("空の欄があります", "a field is empty")
+		}
+		if v == "" {
 			v = s.say("（空）", "(empty)")
 		}
 		r.Figures = append(r.Figures, Figure{n, strings.ReplaceAll(v, "\n", " ")})

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -167,9 +168,7 @@ func (s *watchSpec) template(d *config.Decoder) {
 // own are the fields that the job's letters have beside those of every letter.
 func (s *watchSpec) own(values map[string]string) map[string]string {
 	out := map[string]string{}
-	for k, v := range s.Fields {
-		out[k] = v
-	}
+	maps.Copy(out, s.Fields)
 	for _, names := range watchFields {
 		out[names[0]], out[names[1]] = values[names[1]], values[names[1]]
 	}
@@ -213,15 +212,14 @@ type Looked struct {
 // hit is one finding as a run sees it.
 type hit struct {
 	ledger.Seen
-	row     table.Row
-	keyed   bool // row is one
-	check   *check
-	stage   bool
-	owner   bool // nobody but the owner can do something about it
-	inside  string
-	tells   []sentence
-	group   string
-	columns []string // of the rule, as far as they are columns
+	row    table.Row
+	keyed  bool // row is one
+	check  *check
+	stage  bool
+	owner  bool // nobody but the owner can do something about it
+	inside string
+	tells  []sentence
+	group  string
 }
 
 func (i hit) tell() ledger.Tell { return ledger.Tell{Check: i.Check, Row: i.Row} }
@@ -667,7 +665,7 @@ func (k *looking) mails() ([]*watchMail, error) {
 		for _, a := range to {
 			p := a.ID()
 			outside := anyOutside(k.w.Config, []config.Addressee{a})
-			if outside && i.group != "" && i.group != p {
+			if known := a.Partner != nil && k.w.Config.Partners[a.Partner.ID] == a.Partner; outside && !known && i.group != "" && i.group != p {
 				p += " " + i.group
 			}
 			if i.owner {
@@ -970,7 +968,7 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 		kind, name string
 		value      any
 	}{
-		{"row", k.Source, []any{values, d.Tells}},
+		{"row", k.Source, []any{subject, body, d.Tells}}, // the words, and not what the letter leaves out: a table that was saved again is no other mail
 		{"rule", w.Identity, effectiveRule(w)},
 		{"company", c.Company.Name, []any{c.Company, c.Mail.From, c.Mail.ReplyTo, c.Mail.TrialTo, c.Language}},
 		{"addressee", m.part, []any{block, e.rs, sc.owner()}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/vm"
@@ -26,6 +27,7 @@ type Rule struct {
 	result  Type
 	columns []int // of the row, that the program wants
 	slots   []*slot
+	sources []string
 	figures []figure
 }
 
@@ -63,21 +65,7 @@ func (r *Rule) Checked() bool { return r.program != nil }
 func (r *Rule) Type() Type { return r.result }
 
 // Sources are the names of the other sources that the rule looks into.
-func (r *Rule) Sources() []string {
-	var out []string
-	for _, s := range r.slots {
-		if s.source != "" {
-			out = append(out, s.source)
-		}
-		for _, sub := range s.keys {
-			out = append(out, sub.Sources()...)
-		}
-		if s.value != nil {
-			out = append(out, s.value.Sources()...)
-		}
-	}
-	return out
-}
+func (r *Rule) Sources() []string { return slices.Clone(r.sources) }
 
 // Unjudged says why a rule has no answer for a row, in words for a person.
 type Unjudged struct {

@@ -123,7 +123,7 @@ func (w *writer) rule(tokens []token, condition bool) *Rule {
 	if len(w.problems) > 0 {
 		return nil
 	}
-	r := &Rule{src: w.text(tokens), columns: w.used, slots: w.slots}
+	r := &Rule{src: w.text(tokens), columns: w.used, slots: w.slots, sources: sourcesIn(tokens)}
 	if w.columns == nil {
 		if _, err := parser.Parse(w.out.String()); err != nil {
 			w.exprProblem(err)
@@ -161,6 +161,20 @@ func (w *writer) rule(tokens []token, condition bool) *Rule {
 	}
 	r.figures = w.seen(tokens)
 	return r
+}
+
+// sourcesIn are the names of the other sources in a rule, also of one that cannot be typed before they are read.
+func sourcesIn(tokens []token) []string {
+	var out []string
+	for i, t := range tokens {
+		if t.kind != tokName || i+2 >= len(tokens) || !tokens[i+1].is(tokPunct, "(") || tokens[i+2].kind != tokText {
+			continue
+		}
+		if _, ok := slotNamed(t.text); ok && !slices.Contains(out, tokens[i+2].text) {
+			out = append(out, tokens[i+2].text)
+		}
+	}
+	return out
 }
 
 // text is what was written for the tokens, in one line.

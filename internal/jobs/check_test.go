@@ -1,0 +1,322 @@
+package jobs
+
+import (
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"bod/internal/config"
+	"bod/internal/document"
+	"bod/internal/ledger"
+	"bod/internal/mailer"
+)
+
+// TestMain lets the test binary be the child that reads PDFs.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == document.Command {
+		os.Exit(document.Serve(os.Stdin, os.Stdout))
+	}
+	os.Exit(m.Run())
+}
+
+// realPDF is an invoice that Chromium made: 株式会社アクメ商事 御中, 2026年11月分, INV-2026-1101, 129,800円, T7123456789012.
+func realPDF(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile("../document/testdata/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+const checkedJob = `
+[source.orders]
+title = "受注一覧"
+file = "data/orders.csv"
+[job.hosting]
+kind = "send"
+owner = "sato"
+when = "毎月25日 10:00 休みなら前営業日"
+about = "当月"
+to = ["acme"]
+letter = "letters/a.txt"
+fields = { "得意先コード" = "C001", "備考" = "" }
+`
+
+const orders = "得意先コード,金額\nC001,100000\nC001,29800\nC002,5\n"
+
+// checkCase is one message and how the last of its checks has to come out.
+type checkCase struct {
+	name    string
+	lines   string // of jobs.toml: keys of the job, then its checks
+	file    string // of the attachment; "" for Chromium's invoice
+	files   map[string]string
+	before  func(d *desk) // what happened in October
+	want    Verdict
+	says    string // in the result's words
+	waiting bool   // it waits for a source, so that nothing is judged
+}
+
+const (
+	oneFile = "attach = [\"請求書/{about.folder}/acme-*.pdf\"]\n"
+	noFile  = ""
+)
+
+func october(d *desk) {
+	d.write("請求書/2026-10/acme-1.pdf", d.read("請求書/2026-11/acme-1.pdf"))
+	sentInOctober(d)
+}
+
+func sentInOctober(d *desk) {
+	d.run("hosting", "2026-10", tokyo(2026, 10, 23, 10, 0))
+	d.deliver(tokyo(2026, 10, 23, 10, 1), mailer.Sent, "250 ok")
+}
+
+// read is a file of the office.
+func (d *desk) read(name string) string {
+	d.t.Helper()
+	b, err := os.ReadFile(d.dir + "/" + name)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return string(b)
+}
+
+// otherInOctober sends another file with the amount of October.
+func otherInOctober(amount int64) func(d *desk) {
+	return func(d *desk) {
+		d.write("請求書/2026-10/acme-1.pdf", realPDF(d.t, "libreoffice.pdf"))
+		d.now = tokyo(2026, 10, 23, 10, 0)
+		w := d.world("hosting", "2026-10", d.now)
+		d.update(func(tx *ledger.Tx) error {
+			id, _, err := tx.AddRun(ledger.Run{Job: "hosting", Period: "2026-10", Nominal: w.Occurrence.Nominal, Due: w.Occurrence.Due, PrepareAt: d.now, State: ledger.RunPlanned})
+			if err != nil {
+				return err
+			}
+			if err := tx.MoveRun(id, ledger.RunPlanned, ledger.RunRunning, ledger.RunChange{}); err != nil {
+				return err
+			}
+			m, err := Render(w, Draft{Class: ledger.ClassLetter, Part: "acme", Addressee: "アクメ商事様", Letter: letterTo(d.c, []mailer.Address{{Mail: "ap@acme.example"}}, nil, "x", "x", true),
+				Recipients: []ledger.Recipient{{Mail: "ap@acme.example", Role: "to", Outside: true}}, Amount: &amount})
+			if err != nil {
+				return err
+			}
+			if _, err := tx.Seal(id, []ledger.NewMessage{m}, nil, true); err != nil {
+				return err
+			}
+			return tx.MoveRun(id, ledger.RunRunning, ledger.RunDrafted, ledger.RunChange{})
+		})
+		d.deliver(tokyo(2026, 10, 23, 10, 1), mailer.Sent, "250 ok")
+	}
+}
+
+func check1(lines string) string { return "[[job.hosting.check]]\n" + lines + "\n" }
+
+const readAmount = "[[job.hosting.check]]\npdf_amount = { label = \"ご請求金額\" }\n"
+
+func checkCases(t *testing.T) map[string][]checkCase {
+	scanned, encrypted := realPDF(t, "scanned.pdf"), realPDF(t, "encrypted.pdf")
+	return map[string][]checkCase{
+		"own_address": {
+			{name: "the partner's own", lines: check1("own_address = true"), want: Passed},
+			{name: "a colleague of theirs", lines: "cc = [\"boss@acme.example\"]\n" + check1("own_address = true"), want: Passed},
+			{name: "another partner's", lines: "cc = [\"gyomu@minato.example\"]\n" + check1("own_address = true"), want: Wrong, says: "みなと物産"},
+			{name: "nobody's", lines: "cc = [\"x@elsewhere.example\"]\n" + check1("own_address = true"), want: Wrong, says: "x@elsewhere.example"},
+			{name: "several", lines: "together = true\nto = [\"acme\", \"minato\"]\n" + check1("own_address = true"), want: Unjudged},
+		},
+		"attached": {
+			{name: "a PDF", lines: oneFile + check1("attached = \"pdf\""), want: Passed},
+			{name: "scanned", lines: oneFile + check1("attached = \"pdf\""), file: scanned, want: Passed},
+			{name: "nothing", lines: noFile + check1("attached = \"pdf\""), want: Wrong, says: "添付がありません"},
+			{name: "another type", lines: oneFile + check1("attached = \"xlsx\""), want: Wrong, says: "種類"},
+			{name: "encrypted", lines: oneFile + check1("attached = \"pdf\""), file: encrypted, want: Wrong, says: "パスワード"},
+			{name: "broken inside", lines: oneFile + check1("attached = \"pdf\""), file: goodPDF, want: Unjudged},
+		},
+		"made_within": {
+			{name: "this month's", lines: oneFile + check1("made_within = \"40 days\""), want: Passed},
+			{name: "old", lines: "about = \"前月\"\n" + oneFile + check1("made_within = \"1 day\""), files: map[string]string{"請求書/2026-10/acme-1.pdf": goodPDF}, want: Wrong, says: "11/1"},
+			{name: "no file", lines: noFile + check1("made_within = \"40 days\""), want: Unjudged},
+		},
+		"pdf_contains": {
+			{name: "it stands there", lines: oneFile + check1(`pdf_contains = ["アクメ商事", "{対象月}", "{company.registration}", "Ｔ７１２３ ４５６７"]`), want: Passed},
+			{name: "another month", lines: oneFile + check1(`pdf_contains = ["2026年10月分"]`), want: Wrong, says: "2026年10月分"},
+			{name: "scanned", lines: oneFile + check1(`pdf_contains = ["アクメ商事"]`), file: scanned, want: Unjudged, says: "画像"},
+			{name: "encrypted", lines: oneFile + check1(`pdf_contains = ["アクメ商事"]`), file: encrypted, want: Unjudged},
+			{name: "an empty field", lines: oneFile + check1(`pdf_contains = ["{備考}"]`), want: Unjudged},
+			{name: "no PDF", lines: noFile + check1(`pdf_contains = ["アクメ商事"]`), want: Unjudged},
+		},
+		"pdf_lacks": {
+			{name: "it does", lines: oneFile + check1(`pdf_lacks = ["見積書"]`), want: Passed},
+			{name: "it stands there", lines: oneFile + check1(`pdf_lacks = ["御請求書"]`), want: Wrong},
+			{name: "scanned", lines: oneFile + check1(`pdf_lacks = ["見積書"]`), file: scanned, want: Unjudged},
+		},
+		"pdf_amount": {
+			{name: "the orders' total", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), want: Passed, says: "受注一覧 129,800円"},
+			{name: "another amount", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), files: map[string]string{"data/orders.csv": orders + "C001,1\n"}, want: Wrong, says: "受注一覧 129,801円、PDF 129,800円"},
+			{name: "no such label", lines: oneFile + check1(`pdf_amount = { label = "お見積金額", equals = '1' }`), want: Unjudged},
+			{name: "scanned", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '129800' }`), file: scanned, want: Unjudged},
+			{name: "no orders", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), files: map[string]string{"data/orders.csv": ""}, waiting: true},
+			{name: "no such column", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 請求額, 得意先コード)' }`), want: Unjudged},
+		},
+		"within": {
+			{name: "near", lines: oneFile + readAmount + check1(`within = "20%"`), before: otherInOctober(120_000), want: Passed},
+			{name: "far", lines: oneFile + readAmount + check1(`within = "5%"`), before: otherInOctober(110_000), want: Wrong, says: "110,000円"},
+			{name: "the first", lines: oneFile + readAmount + check1(`within = "20%"`), want: Unjudged},
+			{name: "no amount", lines: oneFile + check1(`within = "20%"`), before: otherInOctober(110_000), want: Unjudged},
+		},
+		"no_other_partner": {
+			{name: "nobody else", lines: oneFile + check1("no_other_partner = true"), want: Passed},
+			{name: "in the subject", lines: oneFile + "subject = \"みなと物産様の請求書\"\n" + check1("no_other_partner = true"), want: Wrong, says: "件名 みなと物産"},
+			{name: "in the PDF", lines: "to = [\"minato\"]\n" + strings.ReplaceAll(oneFile, "acme", "acme") + check1("no_other_partner = true"), want: Wrong, says: "アクメ商事"},
+			{name: "scanned", lines: oneFile + check1("no_other_partner = true"), file: scanned, want: Unjudged},
+		},
+		"not_sent_before": {
+			{name: "the first", lines: oneFile + check1("not_sent_before = true"), want: Passed},
+			{name: "last month's file", lines: oneFile + check1("not_sent_before = true"), before: october, want: Wrong, says: "10/23"},
+			{name: "no file", lines: noFile + check1("not_sent_before = true"), want: Unjudged},
+		},
+		"new_number": {
+			{name: "the first", lines: oneFile + check1(`new_number = "請求書番号"`), want: Passed, says: "INV-2026-1101"},
+			{name: "last month's", lines: oneFile + check1(`new_number = "請求書番号"`), before: func(d *desk) {
+				d.write("請求書/2026-10/acme-1.pdf", realPDF(d.t, "libreoffice.pdf"))
+				sentInOctober(d)
+			}, want: Wrong},
+			{name: "no number", lines: oneFile + check1(`new_number = "ファイル番号"`), want: Unjudged},
+		},
+		"required": {
+			{name: "filled", lines: check1(`required = ["対象月", "得意先コード"]`), want: Passed},
+			{name: "empty", lines: check1(`required = ["備考"]`), want: Wrong},
+			{name: "nobody in particular", lines: "together = true\nto = [\"acme\", \"minato\"]\n" + check1(`required = ["会社名"]`), want: Unjudged},
+		},
+		"wrong_if": {
+			{name: "it is not so", lines: oneFile + check1(`wrong_if = '添付数 > 1'`), want: Passed},
+			{name: "it is so", lines: oneFile + check1(`wrong_if = '添付数 = 1'`), want: Wrong},
+			{name: "no amount", lines: oneFile + check1(`wrong_if = '金額 > 1000000'`), want: Unjudged},
+		},
+		"must": {
+			{name: "it holds", lines: oneFile + readAmount + check1(`must = '金額 = 合計("orders", 金額, 得意先コード)'`), want: Passed},
+			{name: "it does not", lines: oneFile + check1("must = '添付数 = 2'\nsay = \"添付は2点のはずです（{添付数}点）\""), want: Wrong, says: "添付は2点のはずです（1点）"},
+			{name: "no amount", lines: oneFile + check1(`must = '金額 > 0'`), want: Unjudged},
+		},
+	}
+}
+
+// Every type of check passes what is right, holds what is wrong, and holds what it can't judge.
+func TestChecks(t *testing.T) {
+	cases := checkCases(t)
+	for _, typ := range checkTypes {
+		for _, v := range []Verdict{Passed, Wrong, Unjudged} {
+			if !slices.ContainsFunc(cases[typ.name], func(c checkCase) bool { return c.want == v && !c.waiting }) {
+				t.Errorf("the check %s has no case that comes out as %s", typ.name, v)
+			}
+		}
+		for _, c := range cases[typ.name] {
+			t.Run(typ.name+"/"+c.name, func(t *testing.T) {
+				file := c.file
+				if file == "" {
+					file = realPDF(t, "chromium.pdf")
+				}
+				files := map[string]string{"letters/a.txt": "件名：ご請求書\n\n{対象月}\n", "data/orders.csv": orders, "請求書/2026-11/acme-1.pdf": file}
+				maps.Copy(files, c.files)
+				job := checkedJob
+				for _, key := range []string{"to = ", "about = "} { // said anew by the case
+					if at := strings.Index(c.lines, key); at == 0 || at > 0 && c.lines[at-1] == '\n' {
+						was := job[strings.Index(job, "\n"+key)+1:]
+						job = strings.Replace(job, was[:strings.Index(was, "\n")+1], "", 1)
+					}
+				}
+				d := newDesk(t, officeHead+job+c.lines, files, tokyo(2026, 10, 1, 9, 0))
+				if c.before != nil {
+					c.before(d)
+				}
+				d.now = tokyo(2026, 11, 24, 10, 0)
+				r := d.run("hosting", "2026-11", d.now)
+				if c.waiting {
+					if r.State != ledger.RunWaiting {
+						t.Errorf("the run is %s", r.State)
+					}
+					return
+				}
+				ms := d.messages(r.ID)
+				if len(ms) != 1 {
+					t.Fatalf("%d messages: %v", len(ms), r.Reasons)
+				}
+				var rs []Result
+				d.view(func(v *ledger.View) (err error) { rs, err = Checked(v, ms[0]); return err })
+				if len(rs) == 0 {
+					t.Fatal("the ledger does not know how the checks came out")
+				}
+				last := rs[len(rs)-1]
+				if last.Check != typ.name || last.Verdict != c.want || !strings.Contains(last.Words("ja"), c.says) {
+					t.Errorf("%s is %s: %s, want %s with %q", last.Check, last.Verdict, last.Words("ja"), c.want, c.says)
+				}
+				held := slices.ContainsFunc(ms[0].Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Check })
+				if want := c.want != Passed; held != want {
+					t.Errorf("held by the check: %t, want %t", held, want)
+				}
+			})
+		}
+	}
+}
+
+// A cause that was mended lets the letter go by itself; the same cause holds the same letter, and a person's word about it
+// counts until something changes.
+func TestCheckIsAskedAgain(t *testing.T) {
+	files := map[string]string{"letters/a.txt": "件名：ご請求書\n\n{対象月}\n", "data/orders.csv": orders + "C001,1\n", "請求書/2026-11/acme-1.pdf": realPDF(t, "chromium.pdf")}
+	d := newDesk(t, officeHead+checkedJob+oneFile+check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), files, tokyo(2026, 11, 1, 9, 0))
+	at := tokyo(2026, 11, 24, 10, 0)
+	first := d.messages(d.run("hosting", "2026-11", at).ID)[0]
+	digest := func() (string, int) {
+		w := d.world("hosting", "2026-11", at.Add(time.Hour))
+		defer w.OpenTables()()
+		var p Prepared
+		d.view(func(v *ledger.View) error {
+			w.Ledger, w.Run = v, d.runOf("hosting", "2026-11")
+			p = d.prepare(w)
+			return nil
+		})
+		if len(p.Drafts) != 1 {
+			t.Fatal(texts(p.Missing))
+		}
+		return Digest(p.Drafts[0].Inputs), len(p.Drafts[0].Hold)
+	}
+	if got, holds := digest(); got != Digest(first.Inputs) || holds != 1 {
+		t.Error("the same message is another one an hour later")
+	}
+	d.write("data/orders.csv", orders)
+	if got, holds := digest(); got == Digest(first.Inputs) || holds != 0 {
+		t.Error("the mended orders do not let it go")
+	}
+}
+
+// What a check may not say is an error with its line.
+func TestCheckProblems(t *testing.T) {
+	o := newOffice(t, checkedJob, map[string]string{"letters/a.txt": "件名：x\n\nx\n", "data/orders.csv": orders})
+	for _, tt := range []struct{ lines, want string }{
+		{`say = "x"`, "何を確かめるかがありません"},
+		{"not_sent_before = true\npdf_lacks = \"x\"", "pdf_lacks と not_sent_before"},
+		{"not_sent_before = false", "true と書きます"},
+		{"not_sent_before = true\nthen = \"stop\"", "then = \"stop\""},
+		{"not_sent_before = true\nthen = \"tell\"", "この版ではまだ使えません"},
+		{"not_sent_before = true\nthen = \"warn\"", "この版ではまだ使えません"},
+		{"not_sent_before = true\ntell = \"suzuki\"", "tell はこの版ではまだ使えません"},
+		{`wrong_if = '添付敷 > 1'`, "添付敷"},
+		{`must = '件名'`, "must"},
+		{`attached = "exe"`, "exe"},
+		{`pdf_contains = ["{対象付}"]`, "対象付"},
+		{`pdf_amount = { lable = "x" }`, "lable"},
+		{`within = "many"`, "割合"},
+		{`required = ["得意先名"]`, "得意先名"},
+	} {
+		c, ps := o.load(checkedJob + check1(tt.lines))
+		found := slices.ContainsFunc(ps, func(p config.Problem) bool {
+			return !p.Warning && p.Line > 0 && p.Job == "hosting" && (strings.Contains(p.What, tt.want) || tt.want == "must")
+		})
+		if c != nil || !found {
+			t.Errorf("%s: %v", tt.lines, ps)
+		}
+	}
+}
