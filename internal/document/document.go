@@ -161,6 +161,7 @@ func ask(ctx context.Context, pdf []byte) (*Document, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
+	// #nosec G204 -- this program itself, with a fixed word
 	c := exec.CommandContext(limited, self, Command)
 	c.Args[0] = os.Args[0]
 	c.Dir, c.Env = "/", []string{}
