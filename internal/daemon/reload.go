@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -126,16 +127,7 @@ func (o *Office) modeProblem(err error, c *config.Config, path string) (config.P
 // tellBad tells the admins that a changed file couldn't be used; the same content is told once.
 func (o *Office) tellBad(ctx context.Context, digest string, problems []config.Problem) error {
 	st := o.at.Load()
-	var lines []string
-	bad := 0
-	for _, p := range problems {
-		if p.Warning {
-			continue
-		}
-		bad++
-		lines = append(lines, "　"+p.String())
-	}
-	list := strings.Join(lines, "\n")
+	list, bad := st.words().badLines(problems)
 	if digest == "" {
 		digest = "unreadable"
 	}
@@ -161,6 +153,35 @@ func (o *Office) tellBad(ctx context.Context, digest string, problems []config.P
 		_, err := tx.Seal(0, []ledger.NewMessage{notice}, nil, false)
 		return err
 	})
+}
+
+// badAtMost is how many problems a mail lists: one slip at the top of a file can be the cause of a hundred below.
+const badAtMost = 5
+
+// badLines lists the problems of a file that couldn't be used, each with its next step on a line of its own.
+func (w words) badLines(problems []config.Problem) (list string, bad int) {
+	var lines []string
+	for _, p := range problems {
+		if p.Warning {
+			continue
+		}
+		if bad++; bad > badAtMost {
+			continue
+		}
+		line := "　" + filepath.Base(p.File)
+		if p.Line > 0 {
+			line += w.say(" %d行目", ", line %d", p.Line)
+		}
+		line += w.say("：", ": ") + p.What
+		if p.Next != "" {
+			line += "\n　　" + p.Next
+		}
+		lines = append(lines, line)
+	}
+	if n := bad - badAtMost; n > 0 {
+		lines = append(lines, w.say("　ほかに%d か所あります。すべては次のとおり見られます。\n　　bod check", "　and %d more; see them all with\n　　bod check", n))
+	}
+	return strings.Join(lines, "\n"), bad
 }
 
 // lookAtFile is how often jobs.toml is looked at.

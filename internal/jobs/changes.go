@@ -85,8 +85,9 @@ type Change struct {
 	owners []*config.Person
 }
 
-// ChangedKey is one key: what it is called, and what stood and stands there in words. Old is empty for a new job.
-type ChangedKey struct{ Key, Name, Old, New string }
+// ChangedKey is one key: what it is called, and what stood and stands there in words. Old is empty for a new job. Differs tells
+// of a long list only what differs, so that nobody has to compare forty addressees with forty-one; else it is empty.
+type ChangedKey struct{ Key, Name, Old, New, Differs string }
 
 // nextShown is how many coming moments a change tells.
 const nextShown = 2
@@ -137,7 +138,7 @@ func Changes(b Before, c *config.Config, now time.Time) []Change {
 				x.Kind = ChangeResumed
 			}
 			if o.Name != j.Name {
-				x.Keys = append(x.Keys, ChangedKey{"name", calendar.Text{JA: "名前", EN: "Name"}.In(c.Language), o.Name, j.Name})
+				x.Keys = append(x.Keys, ChangedKey{Key: "name", Name: calendar.Text{JA: "名前", EN: "Name"}.In(c.Language), Old: o.Name, New: j.Name})
 			}
 			x.Keys = append(x.Keys, compareRules(was, is, c)...)
 			if was.When == is.When && o.When != nil {
@@ -297,7 +298,7 @@ func compareRules(was, is config.RuleRecord, c *config.Config) []ChangedKey {
 		if b == "" {
 			b = none
 		}
-		out = append(out, ChangedKey{key, name, a, b})
+		out = append(out, ChangedKey{Key: key, Name: name, Old: a, New: b})
 	}
 	for _, k := range ruleKeys {
 		if a, b := k.value(was, l), k.value(is, l); a != b {
@@ -310,11 +311,13 @@ func compareRules(was, is config.RuleRecord, c *config.Config) []ChangedKey {
 			continue
 		}
 		a, b := specWords(key, x, l, false), specWords(key, y, l, false)
-		if a == b { // the same names with other addresses
+		long := a == b // the same names with other addresses
+		if long {
 			a, b = specWords(key, x, l, true), specWords(key, y, l, true)
 		}
 		if a != b {
 			add(key, specName(key, l), a, b)
+			out[len(out)-1].Differs = listDiffers(key, x, y, l, long)
 		}
 	}
 	// The same people by name, with another address, confirm or own it.
@@ -365,7 +368,7 @@ func moved(was, is *calendar.Schedule, now time.Time, c *config.Config) []Change
 		if len(out) == shown {
 			break
 		}
-		out = append(out, ChangedKey{"when", calendar.Text{JA: "送る日", EN: "When"}.In(c.Language), moment(o.Due.In(c.Zone), c.Language), moment(n.Due.In(c.Zone), c.Language)})
+		out = append(out, ChangedKey{Key: "when", Name: calendar.Text{JA: "送る日", EN: "When"}.In(c.Language), Old: moment(o.Due.In(c.Zone), c.Language), New: moment(n.Due.In(c.Zone), c.Language)})
 	}
 	return out
 }
@@ -477,6 +480,59 @@ func specWords(key string, v any, l calendar.Language, long bool) string {
 	return clean(fmt.Sprint(v))
 }
 
+// words says in one line what stood and what stands there.
+func (k ChangedKey) words(l calendar.Language) string {
+	switch {
+	case k.Differs != "":
+		return k.Differs
+	case k.Old == "":
+		return k.New
+	}
+	return k.Old + calendar.Text{JA: " → ", EN: " -> "}.In(l) + k.New
+}
+
+// listWhole is how many entries a list may have to be told as a whole.
+const listWhole = 3
+
+// listDiffers says what an edit adds to a long list and takes from it; "" for a short one, and where there is no more to it
+// than the order.
+func listDiffers(key string, was, is any, l calendar.Language, long bool) string {
+	entries := func(v any) (out []string) {
+		list, _ := v.([]any)
+		for _, x := range list {
+			out = append(out, specWords(key, x, l, long))
+		}
+		return out
+	}
+	a, b := entries(was), entries(is)
+	if max(len(a), len(b)) <= listWhole {
+		return ""
+	}
+	without := func(a, b []string) string {
+		left := slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
+		return strings.Join(left, calendar.Text{JA: "、", EN: ", "}.In(l))
+	}
+	stay := 0
+	for _, s := range a {
+		if slices.Contains(b, s) {
+			stay++
+		}
+	}
+	gone, fresh := without(a, b), without(b, a)
+	var t calendar.Text
+	switch {
+	case stay == 0 || gone == "" && fresh == "":
+		return ""
+	case gone == "":
+		t = calendar.Text{JA: fresh + " を加えました", EN: "added " + fresh}
+	case fresh == "":
+		t = calendar.Text{JA: gone + " を外しました", EN: "took out " + gone}
+	default:
+		t = calendar.Text{JA: gone + " → " + fresh, EN: gone + " -> " + fresh}
+	}
+	return t.In(l) + calendar.Text{JA: fmt.Sprintf("（ほかの%d件はそのまま）", stay), EN: fmt.Sprintf(" (the other %d stay)", stay)}.In(l)
+}
+
 // ChangeWords is a change as one line and the rows below it: 「ホスティング請求書」 and 「送る日：毎月25日 → 毎月20日」.
 func ChangeWords(x Change, c *config.Config) (line string, below [][2]string) {
 	line, rs := x.words(c)
@@ -495,12 +551,9 @@ func (x Change) words(c *config.Config) (string, facts) {
 	}
 	var rs facts
 	for _, k := range x.Keys {
-		v := k.New
-		if k.Old != "" {
-			v = k.Old + t(" → ", " -> ") + k.New
-			if textWidth(k.Old, true)+textWidth(k.New, true) > columns/2 {
-				v = k.Old + t("\n→ ", "\n-> ") + k.New
-			}
+		v := k.words(l)
+		if k.Old != "" && textWidth(v, true) > columns/2 {
+			v = strings.Replace(v, t(" → ", " -> "), t("\n→ ", "\n-> "), 1)
 		}
 		rs = append(rs, row{k.Name, v})
 	}

@@ -81,6 +81,33 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestALongListTellsWhatDiffers: nobody compares five addressees with four.
+func TestALongListTellsWhatDiffers(t *testing.T) {
+	ja := realMail + monthJobs
+	d := newDesk(t, ja, monthFiles(), tokyo(2026, 11, 24, 8, 0))
+	to := func(list string) *config.Config {
+		return d.edited(ja, "to = [\"tanaka\"]\nattach", "to = ["+list+"]\nattach", "[people]\n", "[people]\np1 = { name = \"一\", mail = \"p1@aozora.example\" }\np2 = { name = \"二\", mail = \"p2@aozora.example\" }\np3 = { name = \"三\", mail = \"p3@aozora.example\" }\n")
+	}
+	four := to(`"tanaka", "sato", "p1", "p2"`)
+	for _, tt := range []struct{ name, list, want string }{
+		{"one more", `"tanaka", "sato", "p1", "p2", "p3"`, "三 を加えました（ほかの4件はそのまま）"},
+		{"one less", `"tanaka", "sato", "p1"`, "二 を外しました（ほかの3件はそのまま）"},
+		{"another one", `"tanaka", "sato", "p3", "p2"`, "一 → 三（ほかの3件はそのまま）"},
+		{"the order alone", `"sato", "tanaka", "p1", "p2"`, "田中、佐藤、一、二 → 佐藤、田中、一、二"},
+		{"all others", `"p3"`, "田中、佐藤、一、二 → 三"},
+	} {
+		xs := Changes(Of(four), to(tt.list), d.now)
+		if len(xs) != 1 || len(xs[0].Keys) != 1 || xs[0].Keys[0].Key != "to" || xs[0].Keys[0].words(calendar.Japanese) != tt.want {
+			t.Errorf("%s: %+v, not %s", tt.name, xs, tt.want)
+		}
+	}
+	address := d.edited(ja, "to = [\"tanaka\"]\nattach", "to = [\"tanaka\", \"sato\", \"p1\", \"p2\"]\nattach", "[people]\n", "[people]\np1 = { name = \"一\", mail = \"p9@aozora.example\" }\np2 = { name = \"二\", mail = \"p2@aozora.example\" }\n")
+	want := "宛先：一 <p1@aozora.example> / → 一 <p9@aozora.example>（ほかの3件はそのまま）"
+	if got := told(address, Changes(Of(four), address, d.now)); !strings.Contains(got, want) {
+		t.Errorf("another address of one of four: %s, not %s", got, want)
+	}
+}
+
 // TestEveryKeyIsComparedAndNamed: what a job's rule can say has a word, and a change of it is seen.
 func TestEveryKeyIsComparedAndNamed(t *testing.T) {
 	d := newDesk(t, realMail+monthJobs, monthFiles(), tokyo(2026, 11, 24, 8, 0))

@@ -840,7 +840,7 @@ func (e *edition) changes(since time.Time) ([]string, error) {
 func (e *edition) keysWords(keys []ChangedKey) string {
 	var out []string
 	for _, k := range keys {
-		out = append(out, k.Name+" "+k.Old+e.t(" → ", " -> ")+k.New)
+		out = append(out, k.Name+" "+k.words(e.l))
 	}
 	if len(out) == 0 {
 		return ""

@@ -164,7 +164,7 @@ func changedSettings(before []byte, c *config.Config) (x Change, changed bool) {
 			}
 			return clean(v)
 		}
-		x.Keys = append(x.Keys, ChangedKey{s.key, calendar.Text{JA: s.ja, EN: s.en}.In(l), say(old), say(now)})
+		x.Keys = append(x.Keys, ChangedKey{Key: s.key, Name: calendar.Text{JA: s.ja, EN: s.en}.In(l), Old: say(old), New: say(now)})
 	}
 	if !seen {
 		return x, len(x.Keys) > 0

@@ -327,14 +327,16 @@ func ahead(ctx context.Context, w *World, next, until calendar.Date) ([]coming, 
 		if !ok || j.Disabled || j.Kind == (summary{}).Name() || j.When == nil {
 			continue
 		}
-		identity := j.Name
-		if w.Ledger != nil {
-			if lj, err := w.Ledger.Job(j.Name); err == nil {
-				identity = lj.Name
-			}
-		}
-		later := false
+		identity, later := "", false
 		for _, o := range j.When.Due(w.Now, end) {
+			if identity == "" { // most jobs have nothing to do these days
+				identity = j.Name
+				if w.Ledger != nil {
+					if lj, err := w.Ledger.Job(j.Name); err == nil {
+						identity = lj.Name
+					}
+				}
+			}
 			far := !o.Due.Before(near)
 			if far && later || len(out) >= aheadLimit || ctx.Err() != nil {
 				break
