@@ -11,6 +11,7 @@ import (
 	"bod/internal/calendar"
 	"bod/internal/config"
 	"bod/internal/daemon"
+	"bod/internal/jobs"
 )
 
 // problemJSON is one problem, for programs.
@@ -32,6 +33,7 @@ type ruleJSON struct {
 	When     string   `json:"when"`
 	Disabled bool     `json:"disabled,omitempty"`
 	Next     []string `json:"next"`
+	Checks   []string `json:"checks,omitempty"`
 }
 
 func (b *desk) checkCommand() *cobra.Command {
@@ -40,10 +42,11 @@ func (b *desk) checkCommand() *cobra.Command {
 		Use:   "check [FILE]",
 		Short: b.in("予定表に間違いがないか確かめる", "tell every problem of the rules"),
 		Long: b.in(`予定表を、bod run が読むのと同じように読み、直すところをすべて行番号つきで出します。
-間違いがなければ、それぞれの仕事の日取りを読み取ったとおりの文で返し、次の日付を
-添えます。何も送らず、何も書きません。直すところがあれば 78 で終わります。`,
+間違いがなければ、それぞれの仕事の日取りを読み取ったとおりの文で返し、次の日付と、
+送る前に確かめること（check）を添えます。何も送らず、何も書きません。直すところがあれば 78 で終わります。`,
 			`Reads the rules as bod run reads them and tells every problem at once, with its line.
-Where all is well each rule is said back as it was understood, with its next dates.
+Where all is well each rule is said back as it was understood, with its next dates and
+what is checked before anything leaves.
 Nothing is sent and nothing is written. Ends with 78 where something has to be mended.`),
 		Example: b.in(`  bod check
   bod check 新しい予定表.toml
@@ -149,13 +152,31 @@ func (b *desk) rulesBack(c *config.Config) {
 			}
 			dates.WriteString(b.moment(t))
 		}
-		if dates.String() == "" {
-			b.say("%s\n\n", b.in("  この先の予定はありません。日付を書き直すまで、行われません", "  nothing ahead: it is not done again until its dates are written anew"))
-			continue
+		checks := jobs.Checks(j)
+		end := "\n"
+		if len(checks) > 0 {
+			end = ""
 		}
-		b.say(b.in("  次は %s\n\n", "  next: %s\n\n"), dates.String())
+		if dates.String() == "" {
+			b.say("%s\n"+end, b.in("  この先の予定はありません。日付を書き直すまで、行われません", "  nothing ahead: it is not done again until its dates are written anew"))
+		} else {
+			b.say(b.in("  次は %s\n", "  next: %s\n")+end, dates.String())
+		}
+		b.checksBack(checks)
 	}
 	b.daysBack(c.Days)
+}
+
+// checksBack lists what a job is held against before anything leaves.
+func (b *desk) checksBack(cs []jobs.Agreed) {
+	if len(cs) == 0 {
+		return
+	}
+	b.say("%s\n", b.in("  確かめること", "  checked"))
+	for _, a := range cs {
+		b.say(b.in("    ・%s\n", "    - %s\n"), a.Words(b.lang))
+	}
+	b.say("\n")
 }
 
 // daysBack says [calendar] back: "12/29〜1/3" may be meant otherwise than it was read. What is told is how long nobody works
@@ -209,6 +230,9 @@ func (b *desk) checkJSON(c *config.Config, problems []config.Problem, err error)
 			r := ruleJSON{Job: j.Name, Kind: j.Kind, Title: j.Title, When: j.When.Sentence(b.lang), Disabled: j.Disabled, Next: []string{}}
 			for _, t := range nextDues(j, now, 3) {
 				r.Next = append(r.Next, b.stamp(t))
+			}
+			for _, a := range jobs.Checks(j) {
+				r.Checks = append(r.Checks, a.Words(b.lang))
 			}
 			out.Jobs = append(out.Jobs, r)
 		}

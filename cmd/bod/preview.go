@@ -27,11 +27,13 @@ func (b *desk) previewCommand() *cobra.Command {
 		Long: b.in(`仕事1回分のメールを、送るときと同じように作り、.eml のまま出します。何も送らず、
 何も記録しません。--period がなければ次の回です。何通もあるときは、--to で1通を
 選ぶか、--out でフォルダに書き出します。--text は読みやすい形で全部を出します。
-足りないもの（添付や項目）があればそれを出し、1 で終わります。`,
+足りないもの（添付や項目）や、決めてある確認（check）を通らないものがあればそれを
+出し、1 で終わります。`,
 			`Makes the mail of one occurrence as it will be made, and prints it as .eml. Nothing is
 sent and nothing is noted. Without --period it is the next one. Where there are several
 messages choose one with --to, or write all into a folder with --out; --text shows all of
-them readably. What is missing is told, and the exit status is 1.`),
+them readably. What is missing or does not pass the agreed checks is told, and the exit
+status is 1.`),
 		Example: `  bod preview hosting-acme --text
   bod preview hosting-acme --period 2026-12 > acme.eml
   bod preview year-end-notice --to minato
@@ -71,10 +73,11 @@ func (b *desk) preview(ctx context.Context, name, period, out string, to, rows [
 	dir := c.StateDir(b.state, os.Getenv("STATE_DIRECTORY"))
 	var ms []ledger.NewMessage
 	var missing []ledger.Reason
+	var checked jobs.Results
 	l, err := ledger.OpenReader(ctx, dir)
 	switch {
 	case errors.Is(err, ledger.ErrNone):
-		ms, missing, err = jobs.Preview(ctx, w)
+		ms, missing, checked, err = jobs.Preview(ctx, w)
 	case err != nil:
 		return b.ledgerFault(dir, err)
 	default:
@@ -85,7 +88,7 @@ func (b *desk) preview(ctx context.Context, name, period, out string, to, rows [
 				w.Identity = known.Name
 			}
 			var err error
-			ms, missing, err = jobs.Preview(ctx, w)
+			ms, missing, checked, err = jobs.Preview(ctx, w)
 			return err
 		})
 	}
@@ -100,7 +103,7 @@ func (b *desk) preview(ctx context.Context, name, period, out string, to, rows [
 	case out != "":
 		err = b.previewInto(out, ms)
 	case text:
-		err = b.previewText(ms)
+		err = b.previewText(ms, checked)
 	case len(ms) == 1:
 		_, err = b.raw.Write(ms[0].Body)
 	case len(ms) > 1:
@@ -124,6 +127,20 @@ func (b *desk) preview(ctx context.Context, name, period, out string, to, rows [
 		}
 		return &fault{code: exitFailed,
 			what: fmt.Sprintf(b.in("%s の %s の分には、まだ足りないものが %d 件あります（このままでは送らずに待ちます）", "%s for %s is not complete: %d thing(s) missing; it would wait, unsent"), j.Name, o.Period, len(missing))}
+	}
+	held := 0
+	for _, m := range ms {
+		for _, h := range m.Hold {
+			if h.Reason == ledger.Check {
+				held++
+				fmt.Fprintf(b.err, "  ・%s%s\n", prefixedBy(m.Addressee, b.in("：", ": ")), h.Text)
+				break
+			}
+		}
+	}
+	if held > 0 {
+		return &fault{code: exitFailed,
+			what: fmt.Sprintf(b.in("%s の %s の分のうち %d 通は、決めてある確認を通りません（このままでは送らずに止めます）", "%s for %s: %d message(s) don't pass the agreed checks and would be held, unsent"), j.Name, o.Period, held)}
 	}
 	if len(ms) == 0 {
 		return &fault{code: exitFailed, what: fmt.Sprintf(b.in("%s の %s の分で送るものはありません", "%s has nothing to send for %s"), j.Name, o.Period)}
@@ -178,7 +195,7 @@ func (b *desk) parts(ms []ledger.NewMessage, to []string) ([]ledger.NewMessage, 
 	return kept, nil
 }
 
-func (b *desk) previewText(ms []ledger.NewMessage) error {
+func (b *desk) previewText(ms []ledger.NewMessage, checked jobs.Results) error {
 	for i, m := range ms {
 		if i > 0 {
 			b.say("\n%s\n", strings.Repeat("=", 72))
@@ -186,6 +203,7 @@ func (b *desk) previewText(ms []ledger.NewMessage) error {
 		if err := b.printLetter(m.Body, ""); err != nil {
 			return err
 		}
+		b.printChecks(checked.Of(m.Part, m.Inputs), "  ")
 	}
 	return nil
 }

@@ -135,6 +135,10 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 	}
 	slices.SortFunc(events, func(x, y ledger.Event) int { return int(x.Seq - y.Seq) })
 	run, _ := v.Run(m.Run) // a notice has none
+	checked, err := jobs.Checked(v, m)
+	if err != nil {
+		return err
+	}
 	if b.json {
 		var all []ledger.Message
 		if run.ID != 0 {
@@ -142,7 +146,7 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 				return err
 			}
 		}
-		return b.messageDetailJSON(m, run, all, attempts, decisions, events)
+		return b.messageDetailJSON(m, run, all, checked, attempts, decisions, events)
 	}
 
 	rows := [][]string{{b.in("状態", "State"), jobs.MessageWords(m, b.lang)}}
@@ -187,6 +191,7 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 			b.say("  ・%s%s\n", nonEmptyOr(h.Text, b.holdWords(h.Reason)), by)
 		}
 	}
+	b.printChecks(checked, "  ")
 	if len(attempts) > 0 {
 		b.section("送信の記録", "Attempts")
 		for _, a := range attempts {
@@ -215,6 +220,24 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 	b.printEvents(events, m)
 	b.section("内容", "What it says")
 	return b.printLetter(body, "  ")
+}
+
+// printChecks tells how the agreed checks came out, each with what was compared.
+func (b *desk) printChecks(rs []jobs.Result, indent string) {
+	if len(rs) == 0 {
+		return
+	}
+	b.section("確かめたこと", "Checked")
+	for _, r := range rs {
+		b.say("%s%s\n", indent, r.Sentence(b.lang))
+	}
+}
+
+func prefixedBy(s, sep string) string {
+	if s == "" {
+		return ""
+	}
+	return s + sep
 }
 
 func (b *desk) yes(yes bool) string {
@@ -335,15 +358,16 @@ func (b *desk) events(events []ledger.Event) []eventJSON {
 	return out
 }
 
-func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, all []ledger.Message, attempts []ledger.Attempt, decisions []ledger.Decision, events []ledger.Event) error {
+func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, all []ledger.Message, checked []jobs.Result, attempts []ledger.Attempt, decisions []ledger.Decision, events []ledger.Event) error {
 	out := struct {
 		Message   messageJSON    `json:"message"`
 		Run       *runJSON       `json:"run,omitempty"`
+		Checks    []jobs.Result  `json:"checks"`
 		Attempts  []attemptJSON  `json:"attempts"`
 		Decisions []decisionJSON `json:"decisions"`
 		Inputs    []ledger.Input `json:"inputs"`
 		Events    []eventJSON    `json:"events"`
-	}{Message: b.messageJSON(m), Attempts: []attemptJSON{}, Decisions: []decisionJSON{}, Inputs: append([]ledger.Input{}, m.Inputs...), Events: b.events(events)}
+	}{Message: b.messageJSON(m), Checks: append([]jobs.Result{}, checked...), Attempts: []attemptJSON{}, Decisions: []decisionJSON{}, Inputs: append([]ledger.Input{}, m.Inputs...), Events: b.events(events)}
 	if run.ID != 0 {
 		r := b.runJSON(run, all)
 		out.Run = &r
@@ -367,6 +391,10 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 		return err
 	}
 	obs, err := v.Observations(r.ID)
+	if err != nil {
+		return err
+	}
+	checked, err := jobs.CheckedIn(v, r.ID)
 	if err != nil {
 		return err
 	}
@@ -417,8 +445,21 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 		b.section("メール", "Messages")
 		for _, m := range ms {
 			b.messageLine(m)
+			passed := 0
+			rs := checked.Of(m.Part, m.Inputs)
+			for _, r := range rs {
+				if r.Verdict == jobs.Passed {
+					passed++
+					continue
+				}
+				b.say("      %s\n", r.Sentence(b.lang))
+			}
+			if passed > 0 {
+				b.say(b.in("      ○ 確認 %d 件のうち %d 件は合っています\n", "      ok: %[2]d of %[1]d checks\n"), len(rs), passed)
+			}
 		}
 	}
+	obs = slices.DeleteFunc(obs, jobs.IsChecked)
 	if len(obs) > 0 {
 		b.section("見たもの", "Seen")
 		for _, o := range obs {

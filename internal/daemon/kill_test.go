@@ -20,12 +20,15 @@ import (
 
 	"github.com/emersion/go-smtp"
 
+	"bod/internal/document"
 	"bod/internal/ledger"
 )
 
 // TestMain lets the test binary be the daemon that is killed, and the mail server.
 func TestMain(m *testing.M) {
 	switch {
+	case len(os.Args) == 2 && os.Args[1] == document.Command: // the child that reads PDFs
+		os.Exit(document.Serve(os.Stdin, os.Stdout))
 	case os.Getenv("BOD_TEST_DAEMON") != "":
 		os.Exit(victim(os.Getenv("BOD_TEST_DAEMON")))
 	case os.Getenv("BOD_TEST_OFFICE") != "":

@@ -221,6 +221,8 @@ func readFile(w *World, m config.Match, limit int64) ([]byte, *ledger.Reason) {
 			return nil, say(codeGrowing, growing, again)
 		}
 		return nil, say(codeAttachment, calendar.Text{JA: fmt.Sprintf("「%s」は途中で切れています", m.Name), EN: fmt.Sprintf("%s ends in the middle", m.Name)}, anew)
+	case known && compound(data) && slices.Contains([]string{".xlsx", ".xlsm", ".docx", ".pptx"}, strings.ToLower(path.Ext(m.Name))):
+		return nil, say(codeAttachment, calendar.Text{JA: fmt.Sprintf("「%s」は、パスワードがかかっているか、古い形式のファイルです", m.Name), EN: fmt.Sprintf("%s is encrypted, or of an old format", m.Name)}, anew)
 	case known && !typ.fits(data):
 		kind := strings.ToUpper(strings.TrimPrefix(path.Ext(m.Name), "."))
 		return nil, say(codeAttachment, calendar.Text{JA: fmt.Sprintf("「%s」は、中身が%sではありません", m.Name, kind), EN: fmt.Sprintf("%s is not a %s file inside", m.Name, kind)}, anew)

@@ -36,16 +36,16 @@ var checkTypes = []checkType{
 
 // commonCheckKeys are the keys that every check may have.
 var commonCheckKeys = []config.Key{
-	{Name: "then", Type: "text", Default: `"hold"`, Example: `then = "hold"`, Meaning: calendar.Text{
-		JA: "おかしいときにどうするか。この版では hold（送らずに止める）だけです。確かめられなかったときも止めます", EN: "what happens when it is wrong: in this version hold alone (it is not sent). What could not be judged is held as well"}},
+	{Name: "then", Type: "text", Default: `"hold"`, Example: `then = "warn"`, Meaning: calendar.Text{
+		JA: "送るメールがおかしいときにどうするか。hold（送らずに止める）、warn（送り、確認のお願いとまとめに書く）、tell（送り、tell の人に知らせる）。確かめられなかったときは、いつも止めます", EN: "what happens to a message that is wrong: hold (it is not sent), warn (it is sent; request and summary say so) or tell (it is sent, and the people of tell hear of it). What could not be judged is always held"}},
 	{Name: "say", Type: "text", Example: `say = "受注一覧の金額と合いません"`, Meaning: calendar.Text{
 		JA: "おかしいときに人に伝える言葉", EN: "the words for people when it is wrong"}},
+	{Name: "tell", Type: "list of texts", Example: `tell = ["ogawa"]`, Meaning: calendar.Text{
+		JA: "だれに知らせるか。[people] の名前。表の行の確認では \"{担当メール}\" のような列も書けます。送るメールの確認では then = \"tell\" のときに書きます", EN: "who hears of it: names of [people]; of a check of rows also a column, like \"{mail}\". For messages it belongs to then = \"tell\""}},
 }
 
 // rowCheckKeys are those that only a check of rows has.
 var rowCheckKeys = []config.Key{
-	{Name: "tell", Type: "list of texts", Example: `tell = ["ogawa"]`, Meaning: calendar.Text{
-		JA: "だれに知らせるか。[people] の名前か、\"{担当メール}\" のような列", EN: "who hears of it: names of [people], or a column, like \"{mail}\""}},
 	{Name: "remind", Type: "span", Example: `remind = "3 business days"`, Meaning: calendar.Text{
 		JA: "まだ直っていないときにもう一度知らせるまでの間", EN: "how long until it is told again when it is not mended"}},
 }
@@ -92,6 +92,8 @@ type check struct {
 	Remind calendar.Lead
 	rule   *rowRule // of wrong_if and must
 	judge  judge
+
+	aboutRows bool // about rows of a table, not about a message
 }
 
 // checkScope is what checks are decoded for.
@@ -125,8 +127,29 @@ func decodeTelling(d *config.Decoder, s checkScope, c *check) {
 	}
 }
 
+// decodeTold reads of a check of messages who hears of one that goes although it is wrong.
+func decodeTold(d *config.Decoder, c *check) {
+	for i, t := range d.Strings("tell") {
+		p := d.Config.People[t]
+		if p == nil {
+			d.ProblemAt("tell", i, calendar.Text{JA: fmt.Sprintf("「%s」という人は [people] にいません", t), EN: fmt.Sprintf("there is nobody called %s in [people]", t)},
+				calendar.Text{JA: "[people] にある名前を書いてください", EN: "write names of [people]"})
+			continue
+		}
+		c.People = append(c.People, p)
+	}
+	switch {
+	case c.Then == thenTell && !d.Has("tell"):
+		d.Problem("then", calendar.Text{JA: "then = \"tell\" ですが、だれに知らせるか（tell）がありません", EN: "then = \"tell\", but it doesn't say whom (tell)"},
+			calendar.Text{JA: `tell = ["sato"] のように書いてください`, EN: `write it like tell = ["sato"]`})
+	case c.Then != thenTell && d.Has("tell"):
+		d.Problem("tell", calendar.Text{JA: "tell は then = \"tell\" のときに書きます", EN: "tell belongs to then = \"tell\""},
+			calendar.Text{JA: "then = \"tell\" と書くか、この行を消してください。止めたときは、担当者に知らせます", EN: "write then = \"tell\", or delete the line; of what is held the owner hears"})
+	}
+}
+
 func decodeCheck(d *config.Decoder, s checkScope) *check {
-	c := &check{Line: d.Line(), Then: thenHold}
+	c := &check{Line: d.Line(), Then: thenHold, aboutRows: s.rows}
 	if s.rows {
 		decodeTelling(d, s, c)
 	}
@@ -135,15 +158,14 @@ func decodeCheck(d *config.Decoder, s checkScope) *check {
 		c.Then = v
 		if !slices.Contains([]string{thenHold, thenWarn, thenTell}, v) {
 			d.Problem("then", calendar.Text{JA: fmt.Sprintf("then = \"%s\" という決め方はありません", v), EN: fmt.Sprintf("there is no then = %q", v)},
-				calendar.Text{JA: "hold（止める）と書くか、この行を消してください", EN: "it is hold"})
+				calendar.Text{JA: "hold（止める）、warn（書いて送る）、tell（知らせて送る）のどれかです", EN: "it is hold, warn or tell"})
 		}
 	}
 	switch {
 	case s.rows && d.Has("then"):
 		d.Problem("then", calendar.Text{JA: "then は行の確認には書けません", EN: "a check of rows has no then"}, calendar.Text{JA: "この行を消してください", EN: "delete the line"})
-	case !s.rows && (c.Then == thenWarn || c.Then == thenTell):
-		d.Problem("then", calendar.Text{JA: fmt.Sprintf("then = \"%s\" はこの版ではまだ使えません", c.Then), EN: fmt.Sprintf("then = %q: not in this version", c.Then)},
-			calendar.Text{JA: "この行を消してください。おかしいときは送らずに止めて、担当者に知らせます", EN: "delete the line; what is wrong is held, and the owner hears of it"})
+	case !s.rows:
+		decodeTold(d, c)
 	}
 	t, ok := typeOfCheck(d)
 	if !ok {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -22,6 +21,7 @@ type subject struct {
 	scope *scope
 	draft *Draft
 	judge *table.Judge // of the run: what it has counted is counted once
+	run   *checking
 }
 
 // in is a text in the file's language.
@@ -216,7 +216,8 @@ func (s *subject) held(cs []*check) (ledger.Observation, error) {
 	if err != nil {
 		return ledger.Observation{}, fmt.Errorf("couldn't write down the checks: %w", err)
 	}
-	s.draft.Inputs = append(s.draft.Inputs, input("check", s.draft.Part, b))
+	in := input(checkInput, s.draft.Part, b)
+	s.draft.Inputs = append(s.draft.Inputs, in)
 	var why []string
 	for _, r := range results {
 		if r.Then == thenHold {
@@ -226,32 +227,7 @@ func (s *subject) held(cs []*check) (ledger.Observation, error) {
 	if len(why) > 0 {
 		s.draft.Hold = append(s.draft.Hold, ledger.Hold{Reason: ledger.Check, Text: strings.Join(why, s.in(calendar.Text{JA: "／", EN: "; "})), Since: s.world.Now, By: ledger.Who{Name: "bod"}})
 	}
-	return ledger.Observation{Name: checkObservation + url.PathEscape(s.draft.Part), Value: b}, nil
-}
-
-// checkObservation begins the name under which a run keeps how a message's checks came out; its part follows.
-const checkObservation = "check "
-
-// Checked reads how the checks of a run's message came out; nil when it had none.
-func Checked(v *ledger.View, m ledger.Message) ([]Result, error) {
-	if m.Run == 0 {
-		return nil, nil
-	}
-	obs, err := v.Observations(m.Run)
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range obs {
-		if o.Name != checkObservation+url.PathEscape(m.Part) {
-			continue
-		}
-		var out []Result
-		if err := json.Unmarshal(o.Value, &out); err != nil {
-			return nil, fmt.Errorf("couldn't read the checks of the message %s: %w", m.Number, err)
-		}
-		return out, nil
-	}
-	return nil, nil
+	return ledger.Observation{Name: checkName(s.draft.Part, in.Hash), Value: b}, nil
 }
 
 // checking holds the messages of one run against its checks.
@@ -261,11 +237,37 @@ type checking struct {
 	checks []*check
 	judge  *table.Judge
 	seen   map[string][]ledger.Observation // of the sources that were looked into
+	read   map[string]readPDF              // by the file's digest: several checks look into one
+	whose  map[string][]string             // by kind and digest of a file or its text: the parts that have it
+	names  *nameIndex                      // of all partners and of the table's other rows
+	rows   []string                        // companies of the table's rows
 }
 
 func newChecking(ctx context.Context, w *World, cs []*check) *checking {
-	return &checking{ctx: ctx, world: w, checks: cs, seen: map[string][]ledger.Observation{},
+	return &checking{ctx: ctx, world: w, checks: cs, seen: map[string][]ledger.Observation{}, read: map[string]readPDF{}, whose: map[string][]string{},
 		judge: table.NewJudge(ctx, table.RuleWorld{Today: calendar.DateOf(w.Now.In(w.Config.Zone)), Days: w.Job.Days, Tables: w.Tables})}
+}
+
+// learn notes what all letters of the run are made of before the first is judged: of two that carry the same file both are
+// doubtful, and not the second alone.
+func (x *checking) learn(ds []*Draft) error {
+	if !slices.ContainsFunc(x.checks, func(c *check) bool { _, ok := c.judge.(sentBefore); return ok }) {
+		return nil
+	}
+	for _, d := range ds {
+		s := &subject{ctx: x.ctx, world: x.world, draft: d, run: x}
+		texts, _, err := s.pdfTexts()
+		if err != nil {
+			return err
+		}
+		for _, in := range slices.Concat(s.files(), texts) {
+			k := in.Kind + in.Hash
+			if !slices.Contains(x.whose[k], d.Part) {
+				x.whose[k] = append(x.whose[k], d.Part)
+			}
+		}
+	}
+	return nil
 }
 
 // message holds one draft against the checks. A source that can't be used makes the run wait, for the message could not
@@ -289,7 +291,7 @@ func (x *checking) message(sc *scope, d *Draft) (seen []ledger.Observation, miss
 	if len(missing) > 0 {
 		return nil, uniqueReasons(missing), nil
 	}
-	s := &subject{ctx: x.ctx, world: x.world, scope: sc, draft: d, judge: x.judge}
+	s := &subject{ctx: x.ctx, world: x.world, scope: sc, draft: d, judge: x.judge, run: x}
 	o, err := s.held(x.checks)
 	if err != nil {
 		return nil, nil, err

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -33,7 +34,7 @@ func (s *subject) pdfs() ([]pdf, *Result, error) {
 		if !isPDF(f) {
 			continue
 		}
-		d, err := document.Read(s.ctx, f.Data)
+		d, err := s.run.document(s.ctx, f.Data)
 		if p, ok := errors.AsType[*document.Problem](err); ok {
 			if p.Code == document.CodeAway {
 				return nil, nil, fmt.Errorf("couldn't read the PDF %s: %w", f.Name, errors.Join(p, p.Err))
@@ -49,6 +50,25 @@ func (s *subject) pdfs() ([]pdf, *Result, error) {
 		return nil, &Result{Verdict: Unjudged, What: s.say("PDFの添付がないので、確かめられません", "there is no PDF to look at")}, nil
 	}
 	return out, nil, nil
+}
+
+// readPDF is what came of reading one PDF.
+type readPDF struct {
+	doc *document.Document
+	err error
+}
+
+// document reads a PDF once for all checks of a run.
+func (x *checking) document(ctx context.Context, data []byte) (*document.Document, error) {
+	key := hash(data)
+	r, known := x.read[key]
+	if !known {
+		r.doc, r.err = document.Read(ctx, data)
+		if ctx.Err() == nil {
+			x.read[key] = r
+		}
+	}
+	return r.doc, r.err
 }
 
 func isPDF(f mailer.File) bool { return fileTypes[".pdf"].fits(f.Data) }
@@ -279,7 +299,7 @@ func (s *subject) amount(d decimal.Decimal) string {
 
 var noOtherPartner = checkType{name: "no_other_partner",
 	keys: []config.Key{{Name: "no_other_partner", Type: "true or false", Example: `no_other_partner = true`, Meaning: calendar.Text{
-		JA: "件名、本文、PDFに、ほかの得意先（[partner]）の名前がないこと", EN: "neither subject, text nor PDF has the name of another [partner]"}}},
+		JA: "件名、本文、PDFに、ほかの得意先の名前がないこと。[partner] と、表の行ごとに送るときは表（company の列）のほかの行を見ます。1文字の名前は見ません", EN: "neither subject, text nor PDF has the name of another partner: of a [partner], and where a row gets a letter each of another row of the table (its column company). Names of one character are not looked for"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		if !yes(d, "no_other_partner") {
 			return nil, calendar.Text{}
@@ -306,32 +326,26 @@ func (otherPartner) judge(s *subject) (Result, error) {
 	var own []string // a group's parent is part of its daughters' names
 	for _, a := range s.scope.to {
 		if a.Partner != nil {
-			own = append(own, document.Fold(shortCompany(a.Partner.Name)))
+			own = append(own, nameKey(a.Partner.Name))
 		}
 	}
-	our := document.Fold(shortCompany(s.world.Config.Company.Name))
-	n := 0
-	for _, p := range s.world.Config.Partners {
-		if slices.ContainsFunc(s.scope.to, func(a config.Addressee) bool { return a.Partner == p }) {
-			continue
-		}
-		name := document.Fold(shortCompany(p.Name))
-		if len([]rune(name)) < 2 || strings.Contains(our, name) || slices.ContainsFunc(own, func(o string) bool { return strings.Contains(o, name) }) {
-			continue
-		}
-		n++
-		for _, t := range texts {
-			folded := document.Fold(t.Value)
-			for _, o := range own {
-				folded = strings.ReplaceAll(folded, o, "")
+	if s.scope.company != "" {
+		own = append(own, nameKey(s.scope.company))
+	}
+	x := s.run.partners()
+	for _, t := range texts {
+		text := nameText(t.Value)
+		for _, o := range own {
+			if len([]rune(o)) > 1 {
+				text = strings.ReplaceAll(text, o, "\n")
 			}
-			if strings.Contains(folded, name) {
-				return Result{Verdict: Wrong, What: s.say("ほかの得意先の名前があります", "another partner's name is in it"),
-					Figures: []Figure{{s.say("宛先", "for"), s.draft.Addressee}, {t.Label, p.Name}}}, nil
-			}
+		}
+		if name := x.find(text, own); name != "" {
+			return Result{Verdict: Wrong, What: s.say("ほかの得意先の名前があります", "another partner's name is in it"),
+				Figures: []Figure{{s.say("宛先", "for"), s.draft.Addressee}, {t.Label, name}}}, nil
 		}
 	}
-	return Result{Verdict: Passed, What: s.say("ほかの得意先（%d件）の名前はありません", "no name of the %d other partners is in it", n)}, nil
+	return Result{Verdict: Passed, What: s.say("ほかの得意先（%d件）の名前はありません", "no name of the other partners (%d) is in it", x.others(own))}, nil
 }
 
 var newNumber = checkType{name: "new_number",
@@ -412,7 +426,7 @@ func (types attachedAs) judge(s *subject) (Result, error) {
 		case !slices.ContainsFunc(types, func(t string) bool { return fileTypes["."+t].fits(f.Data) }):
 			return Result{Verdict: Wrong, What: s.say("添付の種類が違います（%sのはずです）", "an attachment is of another type, not %s", strings.Join(types, s.say("か", " or "))), Figures: figure}, nil
 		case isPDF(f):
-			_, err := document.Read(s.ctx, f.Data)
+			_, err := s.run.document(s.ctx, f.Data)
 			p, ok := errors.AsType[*document.Problem](err)
 			switch {
 			case err != nil && !ok:
@@ -459,7 +473,7 @@ func (x made) judge(s *subject) (Result, error) {
 	for i, f := range s.draft.Letter.Files {
 		at, from := s.modified(i), s.say("ファイルの日付", "the file's date")
 		if isPDF(f) {
-			d, err := document.Read(s.ctx, f.Data)
+			d, err := s.run.document(s.ctx, f.Data)
 			if p, ok := errors.AsType[*document.Problem](err); err != nil && (!ok || p.Code == document.CodeAway) {
 				return Result{}, fmt.Errorf("couldn't read the PDF %s: %w", f.Name, err)
 			}

@@ -14,7 +14,7 @@ import (
 // another addressee got.
 var notSentBefore = checkType{name: "not_sent_before",
 	keys: []config.Key{{Name: "not_sent_before", Type: "true or false", Example: `not_sent_before = true`, Meaning: calendar.Text{
-		JA: "添付したファイルと同じ中身のものを、前の回やほかの宛先に送っていないこと", EN: "no attachment has the content of one that went out before, or to somebody else"}}},
+		JA: "添付したファイルと同じ中身のもの、同じ文字のPDF（作り直したもの）を、前の回やほかの宛先に送っていないこと", EN: "no attachment has the content of one that went out before, or to somebody else; nor has a PDF its text, made anew"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		if !yes(d, "not_sent_before") {
 			return nil, calendar.Text{}
@@ -38,10 +38,20 @@ func (sentBefore) judge(s *subject) (Result, error) {
 	if len(files) == 0 {
 		return Result{Verdict: Unjudged, What: s.say("添付ファイルがないので、前に送ったものと比べられません", "there is no attachment to compare with earlier ones")}, nil
 	}
-	if s.world.Ledger == nil {
+	if s.world.Ledger == nil && !slices.ContainsFunc(s.draft.Letter.Files, isPDF) {
 		return Result{Verdict: Passed, What: s.say("記録がまだないので、前に送ったものはありません", "there is no record yet, so that nothing went out before")}, nil
 	}
-	for _, in := range files {
+	texts, unjudged, err := s.pdfTexts()
+	if err != nil {
+		return Result{}, err
+	}
+	for _, in := range slices.Concat(files, texts) {
+		for _, part := range s.run.whose[in.Kind+in.Hash] {
+			if part != s.draft.Part {
+				return Result{Verdict: Wrong, What: s.say("この回のほかの宛先と、添付の中身が同じです", "somebody else gets the same attachment in this run"),
+					Figures: []Figure{{s.say("今回", "now"), baseName(in.Name)}, {s.say("ほかの宛先", "somebody else"), part}}}, nil
+			}
+		}
 		before, err := s.before(in)
 		if err != nil {
 			return Result{}, err
@@ -50,8 +60,14 @@ func (sentBefore) judge(s *subject) (Result, error) {
 			continue
 		}
 		r := Result{Verdict: Wrong, What: s.say("添付の中身が、前に送ったものと同じです", "an attachment went out before")}
-		if before.Job != s.world.Identity || before.Part != s.draft.Part {
+		other := before.Job != s.world.Identity || before.Part != s.draft.Part
+		switch {
+		case other && in.Kind == textInput:
+			r.What = s.say("PDFの文字が、ほかの宛先に送ったものと同じです", "a PDF says what somebody else's said")
+		case other:
 			r.What = s.say("添付の中身が、ほかの宛先に送ったものと同じです", "an attachment is one that somebody else got")
+		case in.Kind == textInput:
+			r.What = s.say("PDFの文字が、前に送ったものと同じです", "a PDF says what one said that went out before")
 		}
 		r.Figures = []Figure{
 			{s.say("今回", "now"), baseName(in.Name)},
@@ -59,8 +75,31 @@ func (sentBefore) judge(s *subject) (Result, error) {
 		}
 		return r, nil
 	}
+	if unjudged != nil {
+		return *unjudged, nil // the same page scanned again has other bytes, and no text to tell it by
+	}
 	return Result{Verdict: Passed, What: s.say("前に送ったものと同じ添付はありません", "no attachment went out before"),
 		Figures: []Figure{{s.say("添付", "attachments"), fmt.Sprint(len(files))}}}, nil
+}
+
+// textInput is the kind of the input that is the text of a PDF: the same document, made anew, has other bytes.
+const textInput = "text"
+
+// pdfTexts are the texts of the PDFs as inputs of the message; unjudged says which can't be read.
+func (s *subject) pdfTexts() (out []ledger.Input, unjudged *Result, err error) {
+	if !slices.ContainsFunc(s.draft.Letter.Files, isPDF) {
+		return nil, nil, nil
+	}
+	ps, unjudged, err := s.pdfs()
+	for _, p := range ps {
+		out = append(out, input(textInput, p.name, []byte(p.doc.Text())))
+	}
+	for _, in := range out {
+		if !slices.Contains(s.draft.Inputs, in) {
+			s.draft.Inputs = append(s.draft.Inputs, in)
+		}
+	}
+	return out, unjudged, err
 }
 
 // files are the inputs of the attachments.
@@ -75,6 +114,9 @@ func (s *subject) files() (out []ledger.Input) {
 
 // before is the newest letter that was made of the same, and isn't this one: a deliberate second one may say the same again.
 func (s *subject) before(in ledger.Input) (*ledger.Message, error) {
+	if s.world.Ledger == nil {
+		return nil, nil
+	}
 	ms, err := s.world.Ledger.LettersWith(in.Kind, in.Hash)
 	if err != nil {
 		return nil, err

@@ -177,6 +177,12 @@ func checkCases(t *testing.T) map[string][]checkCase {
 			{name: "the first", lines: oneFile + check1("not_sent_before = true"), want: Passed},
 			{name: "last month's file", lines: oneFile + check1("not_sent_before = true"), before: october, want: Wrong, says: "10/23"},
 			{name: "no file", lines: noFile + check1("not_sent_before = true"), want: Unjudged},
+			{name: "the same text, made anew", lines: oneFile + check1("not_sent_before = true"), before: func(d *desk) {
+				// Behind the end of a PDF may stand anything: other bytes, the same document.
+				d.write("請求書/2026-10/acme-1.pdf", d.read("請求書/2026-11/acme-1.pdf")+"% made anew\n")
+				sentInOctober(d)
+			}, want: Wrong, says: "PDFの文字が、前に送ったものと同じです"},
+			{name: "scanned", lines: oneFile + check1("not_sent_before = true"), file: scanned, want: Unjudged},
 		},
 		"new_number": {
 			{name: "the first", lines: oneFile + check1(`new_number = "請求書番号"`), want: Passed, says: "INV-2026-1101"},
@@ -292,6 +298,115 @@ func TestCheckIsAskedAgain(t *testing.T) {
 	}
 }
 
+// What is agreed to be no reason to hold is told and not held: with warn in the request and the summary, with tell at once
+// to those who were named, and each only once.
+func TestCheckThatHoldsNothing(t *testing.T) {
+	lines := "confirm = { by = [\"tanaka\"], count = 1 }\n" + oneFile +
+		check1("must = '添付数 = 2'\nthen = \"warn\"\nsay = \"添付は2点のはずです（{添付数}点）\"") +
+		check1("wrong_if = '添付数 > 0'\nthen = \"tell\"\ntell = [\"ogawa\"]\nsay = \"添付があります\"") +
+		check1("must = '金額 > 0'\nthen = \"warn\"")
+	files := map[string]string{"letters/a.txt": "件名：ご請求書\n\n{対象月}\n", "data/orders.csv": orders, "請求書/2026-11/acme-1.pdf": realPDF(t, "chromium.pdf")}
+	d := newDesk(t, realMail+"[summary]\nto = \"sato\"\nat = \"17:00\"\n"+checkedJob+lines, files, tokyo(2026, 11, 1, 9, 0))
+	r := d.run("hosting", "2026-11", tokyo(2026, 11, 24, 10, 0))
+	m := d.messages(r.ID)[0]
+	var rs []Result
+	d.view(func(v *ledger.View) (err error) { rs, err = Checked(v, m); return err })
+	if len(rs) != 3 || rs[0].Then != thenWarn || rs[1].Then != thenTell || rs[2].Verdict != Unjudged || rs[2].Then != thenHold {
+		t.Fatalf("%+v", rs)
+	}
+	// What could not be judged is held, whatever was agreed of what is wrong.
+	holds := slices.DeleteFunc(slices.Clone(m.Holds), func(h ledger.Hold) bool { return h.Reason != ledger.Check })
+	if len(holds) != 1 || strings.Contains(holds[0].Text, "添付") {
+		t.Fatalf("%v", holds)
+	}
+	told := strings.Join(d.notices(tokyo(2026, 11, 24, 10, 1)), "\n=====\n")
+	for _, want := range []string{"小川", "送るのは止めていません", "添付があります", "△ 添付は2点のはずです（1点）"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("the notices lack %q:\n%s", want, told)
+		}
+	}
+	if again := d.notices(tokyo(2026, 11, 24, 11, 0)); len(again) != 0 {
+		t.Errorf("told again: %v", again)
+	}
+}
+
+func TestSoftCheckInRequestAndSummary(t *testing.T) {
+	lines := "confirm = { by = [\"tanaka\"], count = 1 }\n" + oneFile +
+		check1("must = '添付数 = 2'\nthen = \"warn\"\nsay = \"添付は2点のはずです（{添付数}点）\"") + check1(`pdf_contains = ["アクメ商事"]`)
+	files := map[string]string{"letters/a.txt": "件名：ご請求書\n\n{対象月}\n", "data/orders.csv": orders, "請求書/2026-11/acme-1.pdf": realPDF(t, "chromium.pdf")}
+	d := newDesk(t, realMail+"[summary]\nto = \"sato\"\nat = \"17:00\"\n"+checkedJob+lines, files, tokyo(2026, 11, 1, 9, 0))
+	r := d.run("hosting", "2026-11", tokyo(2026, 11, 24, 10, 0))
+	request := strings.Join(d.notices(tokyo(2026, 11, 24, 10, 1)), "\n=====\n")
+	look, well, _ := strings.Cut(request, "【確認済みのところ】")
+	if !strings.Contains(look, "1. アクメ商事様：添付は2点のはずです（1点）") || !strings.Contains(well, "PDFに「アクメ商事」があります") {
+		t.Errorf("the request is\n%s", request)
+	}
+	d.confirm(r.ID, "tanaka", tokyo(2026, 11, 24, 11, 0))
+	d.deliver(tokyo(2026, 11, 25, 10, 1), mailer.Sent, "250 ok")
+	s := d.summaryAt(tokyo(2026, 11, 25, 17, 0))["sato"]
+	if !strings.Contains(s, "注意　アクメ商事様：添付は2点のはずです（1点）") {
+		t.Errorf("the summary is\n%s", s)
+	}
+}
+
+// Two customers under whose names one and the same invoice was saved: neither is sent it.
+func TestTwoWithTheSameFile(t *testing.T) {
+	files := someCustomers(t)
+	files["請求書/2026-11/0013-INV2.pdf"] = files["請求書/2026-11/0012-INV1.pdf"]
+	o := newOffice(t, eachJob+"[[job.monthend.check]]\nnot_sent_before = true\n", files)
+	p := o.prepare(o.rowWorld("monthend", "2026-11", preparedAt))
+	if len(p.Drafts) != 2 {
+		t.Fatal(texts(p.Missing))
+	}
+	for _, d := range p.Drafts {
+		if len(d.Hold) != 1 || !strings.Contains(d.Hold[0].Text, "この回のほかの宛先と、添付の中身が同じです") {
+			t.Errorf("%s: %v", d.Part, d.Hold)
+		}
+	}
+}
+
+// The names that no letter to one customer may have are those of the table, too; what our own address, or a longer name of
+// one's own, has in it is none.
+func TestNamesOfOtherRows(t *testing.T) {
+	for _, tt := range []struct{ name, subject, company, says string }{
+		{"its own", "ひばり工業様の件", "", ""},
+		{"another row's", "さくら商会様の件", "", "件名 さくら商会"},
+		{"another row's, in half-width and apart", "ｻｸﾗ物流 と", "サクラ物流㈱", "サクラ物流"},
+		{"in Latin letters", "For ACE  Ltd", "Ace 株式会社", "Ace"},
+		{"a part of a word", "A place", "Ace 株式会社", ""},
+		{"our bank's", "みほん銀行の口座", "みほん銀行", ""},
+		{"one's own is longer", "ひばり工業様の件", "ひばり", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			files := someCustomers(t)
+			rows := []string{"0012,株式会社ひばり工業,,,hibari@hibari.example,メール,月末,1,2026/12/31", "0014,さくら商会,,,,郵送,月末,5000,2026/12/31"}
+			if tt.company != "" {
+				rows = append(rows, "0020,"+tt.company+",,,,郵送,月末,5000,2026/12/31")
+			}
+			files["data/customers.csv"] = customerList(t, rows...)
+			files["letters/each.txt"] = "件名：" + tt.subject + "\n\n{宛名}\n"
+			for name := range files {
+				if strings.HasPrefix(name, "請求書/") {
+					delete(files, name)
+				}
+			}
+			job := strings.Replace(eachJob, "attach = [\"請求書/{about.folder}/{得意先コード}-*.pdf\"]\n", "", 1)
+			o := newOffice(t, job+"[[job.monthend.check]]\nno_other_partner = true\n", files)
+			p := o.prepare(o.rowWorld("monthend", "2026-11", preparedAt))
+			if len(p.Drafts) != 1 {
+				t.Fatal(texts(p.Missing))
+			}
+			var text strings.Builder
+			for _, h := range p.Drafts[0].Hold {
+				text.WriteString(h.Text)
+			}
+			if (tt.says == "") != (text.String() == "") || !strings.Contains(text.String(), tt.says) {
+				t.Errorf("held: %q, want %q", text.String(), tt.says)
+			}
+		})
+	}
+}
+
 // What a check may not say is an error with its line.
 func TestCheckProblems(t *testing.T) {
 	o := newOffice(t, checkedJob, map[string]string{"letters/a.txt": "件名：x\n\nx\n", "data/orders.csv": orders})
@@ -300,9 +415,9 @@ func TestCheckProblems(t *testing.T) {
 		{"not_sent_before = true\npdf_lacks = \"x\"", "pdf_lacks と not_sent_before"},
 		{"not_sent_before = false", "true と書きます"},
 		{"not_sent_before = true\nthen = \"stop\"", "then = \"stop\""},
-		{"not_sent_before = true\nthen = \"tell\"", "この版ではまだ使えません"},
-		{"not_sent_before = true\nthen = \"warn\"", "この版ではまだ使えません"},
-		{"not_sent_before = true\ntell = \"suzuki\"", "tell はこの版ではまだ使えません"},
+		{"not_sent_before = true\nthen = \"tell\"", "だれに知らせるか（tell）がありません"},
+		{"not_sent_before = true\nthen = \"tell\"\ntell = \"nobody\"", "「nobody」という人は [people] にいません"},
+		{"not_sent_before = true\ntell = \"sato\"", "tell は then = \"tell\" のときに書きます"},
 		{`wrong_if = '添付敷 > 1'`, "添付敷"},
 		{`must = '件名'`, "must"},
 		{`attached = "exe"`, "exe"},

@@ -336,6 +336,8 @@ type mailing struct {
 	kinds   map[string]int // mailed rows by the value of count_by
 	others  map[string]int // those that are counted and not mailed
 	all     []recipient    // every row that could own a file, mailed or not
+
+	companies []string // of all rows, mailed or not
 }
 
 // prepareEach drafts one letter for each row that where chooses. What one row lacks holds back no other; what makes it
@@ -368,7 +370,12 @@ func (s *sendSpec) prepareEach(ctx context.Context, w *World, t *template, lette
 	some := len(w.Run.Only) > 0
 	mailed = onlyRows(mailed, w.Run.Only)
 	files := m.files()
-	held := newChecking(ctx, w, s.Checks)
+	type written struct {
+		to    recipient
+		draft Draft
+		scope *scope
+	}
+	var ls []written
 	sent, skipped := 0, 0
 	for _, r := range mailed {
 		if err := ctx.Err(); err != nil {
@@ -394,12 +401,6 @@ func (s *sendSpec) prepareEach(ctx context.Context, w *World, t *template, lette
 			continue
 		}
 		d, sc, missing, err := s.draft(w, t, letter, x)
-		if err == nil && len(missing) == 0 {
-			var o []ledger.Observation
-			if o, missing, err = held.message(sc, &d); err == nil {
-				p.Observations = append(p.Observations, o...)
-			}
-		}
 		switch {
 		case err != nil:
 			return Prepared{}, err
@@ -408,7 +409,33 @@ func (s *sendSpec) prepareEach(ctx context.Context, w *World, t *template, lette
 				m.lacks(r, why)
 			}
 		default:
-			p.Drafts = append(p.Drafts, d)
+			sc.company = m.text(r.row, m.e.Company)
+			ls = append(ls, written{r, d, sc})
+		}
+	}
+	held := newChecking(ctx, w, s.Checks)
+	held.rows = m.companies
+	var ds []*Draft
+	for i := range ls {
+		ds = append(ds, &ls[i].draft)
+	}
+	if err := held.learn(ds); err != nil {
+		return Prepared{}, err
+	}
+	for i := range ls {
+		if err := ctx.Err(); err != nil {
+			return Prepared{}, err
+		}
+		seen, missing, err := held.message(ls[i].scope, &ls[i].draft)
+		if err != nil {
+			return Prepared{}, err
+		}
+		for _, why := range missing {
+			m.lacks(ls[i].to, why)
+		}
+		if len(missing) == 0 {
+			p.Observations = append(p.Observations, seen...)
+			p.Drafts = append(p.Drafts, ls[i].draft)
 		}
 	}
 	if !some {
@@ -528,6 +555,9 @@ func (m *mailing) choose(where, among *table.Rule) (mailed []recipient, err erro
 			return nil, fmt.Errorf("couldn't go through the table %s: %w", m.e.Source, err)
 		}
 		r := recipient{row: row}
+		if name := m.text(row, m.e.Company); name != "" {
+			m.companies = append(m.companies, name)
+		}
 		if owned {
 			r.place = m.places(row)
 			r.patterns = m.patterns(r)

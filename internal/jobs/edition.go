@@ -19,6 +19,9 @@ const footAtMost = 5
 // foldAfter is how many jobs that went well are listed; the rest is a number, so that the mail stays one screen.
 const foldAfter = 8
 
+// foundAtMost is how much of what checks found, and let go, is told of one run.
+const foundAtMost = 3
+
 // t is a sentence in the summary's language.
 func (e *edition) t(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(e.l) }
 
@@ -34,6 +37,7 @@ type deed struct {
 	yes     []string
 	how     string   // 手作業で済み, 見送り: where it is not the usual way
 	doubts  []string // what became of an answer that was lost
+	found   []string // by checks, of messages that went all the same
 	said    string
 	whole   bool
 	whose   []*config.Person
@@ -413,6 +417,7 @@ func (e *edition) tally(reader *config.Person, since time.Time) (tally, error) {
 		due[r.ID] = true
 		tl.done++
 	}
+	results := map[int64]Results{}
 	resolved, err := v.Resolved(since)
 	if err != nil {
 		return tl, err
@@ -449,6 +454,16 @@ func (e *edition) tally(reader *config.Person, since time.Time) (tally, error) {
 		d.doubt(m, resolved, e)
 		if err := e.decided(d, m); err != nil {
 			return tl, err
+		}
+		if soft(jobOf(e.w.Config, v, r.Job), thenWarn, thenTell) {
+			if results[r.ID] == nil {
+				if results[r.ID], err = CheckedIn(v, r.ID); err != nil {
+					return tl, err
+				}
+			}
+			for _, x := range letGo(results[r.ID].Of(m.Part, m.Inputs), thenWarn, thenTell) {
+				d.found = append(d.found, m.Addressee+e.t("：", ": ")+x.Words(e.l))
+			}
 		}
 	}
 	for id, d := range byRun {
@@ -602,6 +617,13 @@ func (e *edition) deed(d deed) entry {
 	}
 	if len(notes) > 0 {
 		x.note = e.t("（"+strings.Join(notes, "、")+"）", "("+strings.Join(notes, ", ")+")")
+	}
+	for i, s := range d.found {
+		if i == foundAtMost {
+			x.under = append(x.under, e.t(fmt.Sprintf("ほか%d件の注意", len(d.found)-i), fmt.Sprintf("and %d more to note", len(d.found)-i)))
+			break
+		}
+		x.under = append(x.under, e.t("注意　", "to note: ")+s)
 	}
 	return x
 }

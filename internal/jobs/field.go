@@ -29,6 +29,7 @@ type scope struct {
 	language calendar.Language
 	own      map[string]string
 	block    string // 宛名, computed beforehand because it can fail
+	company  string // the row's, where the letter is to a row of a table
 }
 
 // Fields are all fields that a letter may use: the one visible table.

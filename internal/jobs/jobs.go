@@ -109,23 +109,24 @@ func Digest(in []ledger.Input) string {
 }
 
 // Preview drafts and renders one occurrence without any effect. missing says what is not there yet.
-func Preview(ctx context.Context, w *World) (ms []ledger.NewMessage, missing []ledger.Reason, err error) {
+func Preview(ctx context.Context, w *World) (ms []ledger.NewMessage, missing []ledger.Reason, checked Results, err error) {
 	k, ok := KindOf(w.Job.Kind)
 	if !ok {
-		return nil, nil, fmt.Errorf("couldn't preview the job %s: there is no kind %s", w.Job.Name, w.Job.Kind)
+		return nil, nil, nil, fmt.Errorf("couldn't preview the job %s: there is no kind %s", w.Job.Name, w.Job.Kind)
 	}
 	p, err := k.Prepare(ctx, w)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	for _, d := range p.Drafts {
 		m, err := Render(w, d)
 		if err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		ms = append(ms, m)
 	}
-	return ms, p.Missing, nil
+	checked, err = resultsIn(p.Observations)
+	return ms, p.Missing, checked, err
 }
 
 // hash is SHA-256 in hex.

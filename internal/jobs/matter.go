@@ -42,6 +42,7 @@ type matter struct {
 	since    time.Time
 	summary  bool // about a summary, not a letter
 	config   *config.Config
+	checked  Results // of whatCheck: how all checks of the messages came out
 }
 
 // id is the matter's name over days: the run and what it is about.
@@ -160,6 +161,11 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 		if g == nil {
 			g = &matter{what: what, run: r, since: since, summary: m.Class == ledger.ClassSummary}
 			g.ofJob(c, v)
+			if what == whatCheck {
+				if g.checked, err = CheckedIn(v, m.Run); err != nil {
+					return err
+				}
+			}
 			groups[key] = g
 		}
 		g.messages = append(g.messages, m)
@@ -655,8 +661,26 @@ func (m matter) seen(l calendar.Language) []string {
 					add(calendar.Text{JA: fmt.Sprintf("%s（%sより）", h.Text, who), EN: fmt.Sprintf("%s (%s)", h.Text, who)}.In(l))
 					continue
 				}
+				if m.what == whatCheck && h.Reason == ledger.Check && len(m.messages) > 1 && x.Addressee != "" {
+					// Of many letters a person has to know which.
+					add(calendar.Text{JA: x.Addressee + "：" + h.Text, EN: x.Addressee + ": " + h.Text}.In(l))
+					continue
+				}
 				add(h.Text)
 			}
+		}
+	}
+	return out
+}
+
+// passed are the checks that a message which another one holds came through: what need not be looked at again.
+func (m matter) passed(l calendar.Language) (out []string) {
+	if m.what != whatCheck || len(m.messages) != 1 {
+		return nil
+	}
+	for _, r := range m.checked.Of(m.messages[0].Part, m.messages[0].Inputs) {
+		if r.Verdict == Passed || r.Then != thenHold {
+			out = append(out, r.Sentence(l))
 		}
 	}
 	return out

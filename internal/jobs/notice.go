@@ -52,7 +52,8 @@ func Notices(ctx context.Context, c *config.Config, v *ledger.View, now time.Tim
 			out = append(out, n)
 		}
 	}
-	return out, errors.Join(errs...)
+	told, err := tellings(c, v, now)
+	return append(out, told...), errors.Join(append(errs, err)...)
 }
 
 // told are the people who get a notice: those who have to act, but not who did it themselves, and once the matter is
@@ -424,6 +425,9 @@ func (m matter) details(c *config.Config, at func(time.Time) string, now time.Ti
 		rs = append(rs, row{t("まだのもの", "Missing"), strings.Join(m.seen(l), "\n")})
 	default:
 		rs = append(rs, row{t("理由", "Why"), strings.Join(m.seen(l), "\n")})
+		if passed := m.passed(l); len(passed) > 0 {
+			rs = append(rs, row{t("ほかの確認", "Other checks"), strings.Join(passed, "\n")})
+		}
 	}
 	if limit, ok := m.limit(now); ok && !slices.Contains([]string{whatUnknown, whatFailed, whatBroken}, m.what) {
 		rs = append(rs, row{t("期限", "By"), limit.long(l)})

@@ -66,6 +66,11 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 			look = append(look, t("はじめての送付です。宛先と文面をご覧ください", "It goes out for the first time. Please see the addresses and the text"))
 		}
 	}
+	found, passed, err := requestChecks(c, v, shown)
+	if err != nil {
+		return "", nil, err
+	}
+	look, well = slices.Concat(found, look), append(well, passed...)
 	words = newPage(l, toneNeeds)
 	words.greet(colleague(p, l))
 	words.pre = t("お疲れさまです。\n下記を送る前の確認をお願いいたします。", "please have a look at the following before it is sent.\n") + quorum(c, m, l)
@@ -130,6 +135,42 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	words.gap()
 	words.say(names(m.owners, func(p *config.Person, _ calendar.Language) string { s, _ := honored(p.Name); return s }, l))
 	return subject, words, nil
+}
+
+// requestChecks are what the job's checks found: what is wrong and was agreed not to be held for, first, and what passed. Of one
+// message each check is said with its figures; of many each sort once, with how many passed.
+func requestChecks(c *config.Config, v *ledger.View, shown []shownMessage) (look, well []string, err error) {
+	l := c.Language
+	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
+	results, err := CheckedIn(v, shown[0].message.Run)
+	if err != nil {
+		return nil, nil, err
+	}
+	passed := 0
+	for _, s := range shown {
+		all := true
+		for _, r := range results.Of(s.message.Part, s.message.Inputs) {
+			switch {
+			case r.Verdict != Passed:
+				all = false
+				if len(look) < listAtMost {
+					look = append(look, s.message.Addressee+t("：", ": ")+r.Words(l))
+				}
+			case len(shown) == 1:
+				well = append(well, r.Words(l))
+			}
+		}
+		if all && len(results.Of(s.message.Part, s.message.Inputs)) > 0 {
+			passed++
+		}
+	}
+	if len(shown) > 1 && passed > 0 {
+		well = append(well, t(fmt.Sprintf("決めてある確認（check）を、%d通すべてが通りました", passed), fmt.Sprintf("All %d messages came through the agreed checks", passed)))
+		if passed < len(shown) {
+			well[len(well)-1] = t(fmt.Sprintf("決めてある確認（check）を、%d通のうち%d通が通りました", len(shown), passed), fmt.Sprintf("%d of %d messages came through the agreed checks", passed, len(shown)))
+		}
+	}
+	return look, well, nil
 }
 
 // quorum says who confirms and how often: 確認は1回（田中部長）です.

@@ -107,7 +107,7 @@ func TestAnUnknownSummaryIsToldToTheAdmins(t *testing.T) {
 func TestPreviewNeedsNoLedger(t *testing.T) {
 	o := newOffice(t, monthJobs, monthFiles())
 	w := o.world("summary", "2026-11-24", tokyo(2026, 11, 23, 12, 0))
-	ms, missing, err := Preview(t.Context(), w)
+	ms, missing, _, err := Preview(t.Context(), w)
 	if err != nil || len(ms) != 2 || len(missing) != 0 {
 		t.Fatalf("%d messages, missing %v, %v", len(ms), missing, err)
 	}
@@ -119,7 +119,7 @@ func TestPreviewNeedsNoLedger(t *testing.T) {
 		t.Errorf("looked at a day before, its tomorrow is another:\n%s", s.text)
 	}
 	w = o.world("report", "2026-11", tokyo(2026, 11, 24, 17, 0))
-	if ms, missing, err := Preview(t.Context(), w); err != nil || len(ms) != 0 || len(missing) != 1 {
+	if ms, missing, _, err := Preview(t.Context(), w); err != nil || len(ms) != 0 || len(missing) != 1 {
 		t.Errorf("%d messages, missing %v, %v", len(ms), missing, err)
 	}
 }

@@ -390,25 +390,43 @@ func (send) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		return s.prepareEach(ctx, w, t, b)
 	}
 	var p Prepared
-	held := newChecking(ctx, w, s.Checks)
+	type letter struct {
+		draft Draft
+		scope *scope
+	}
+	var ls []letter
 	for _, to := range only(s.groups(), w.Run.Only) {
 		if err := ctx.Err(); err != nil {
 			return Prepared{}, err
 		}
 		d, sc, missing, err := s.draft(w, t, b, letterFor{to: to, cc: s.Cc, part: part(to), own: s.Fields, place: s.Fields})
-		if err == nil && len(missing) == 0 {
-			var o []ledger.Observation
-			if o, missing, err = held.message(sc, &d); err == nil {
-				p.Observations = append(p.Observations, o...)
-			}
-		}
 		switch {
 		case err != nil:
 			return Prepared{}, err
 		case len(missing) > 0:
 			p.Missing = append(p.Missing, missing...)
 		default:
-			p.Drafts = append(p.Drafts, d)
+			ls = append(ls, letter{d, sc})
+		}
+	}
+	held := newChecking(ctx, w, s.Checks)
+	var ds []*Draft
+	for i := range ls {
+		ds = append(ds, &ls[i].draft)
+	}
+	if err := held.learn(ds); err != nil {
+		return Prepared{}, err
+	}
+	for i := range ls {
+		seen, missing, err := held.message(ls[i].scope, &ls[i].draft)
+		switch {
+		case err != nil:
+			return Prepared{}, err
+		case len(missing) > 0:
+			p.Missing = append(p.Missing, missing...)
+		default:
+			p.Observations = append(p.Observations, seen...)
+			p.Drafts = append(p.Drafts, ls[i].draft)
 		}
 	}
 	p.Missing = uniqueReasons(p.Missing)

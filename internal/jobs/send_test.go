@@ -186,6 +186,7 @@ func TestAttachmentIsWholeOrWaitedFor(t *testing.T) {
 		{"half a PDF, long ago", "acme-1.pdf", "%PDF-1.7\n1 0 obj", codeAttachment, "途中で切れています"},
 		{"a book under a PDF's name", "acme-1.pdf", book, codeAttachment, "中身がPDFではありません"},
 		{"a zip under a book's name", "acme-1.xlsx", zipOf(t, "a.txt"), codeAttachment, "中身がXLSXではありません"},
+		{"an encrypted book", "acme-1.xlsx", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + strings.Repeat("x", 600), codeAttachment, "パスワードがかかっているか"},
 		{"half a book", "acme-1.xlsx", book[:len(book)/2], codeAttachment, "中身がXLSXではありません"},
 		{"bytes under a list's name", "acme-1.csv", "a\x00b", codeAttachment, "中身がCSVではありません"},
 		{"only Excel's lock file", "acme-1.tmp", "x", codeAttachment, "作業中のファイルしかありません"},
