@@ -72,13 +72,13 @@ type decisionJSON struct {
 }
 
 func (b *desk) show(ctx context.Context, id string, eml bool) error {
-	return b.view(ctx, func(_ *config.Config, _ string, v *ledger.View) error {
+	return b.view(ctx, func(c *config.Config, _ string, v *ledger.View) error {
 		t, err := b.find(v, id)
 		if err != nil {
 			return err
 		}
 		if t.message != nil {
-			return b.showMessage(v, *t.message, eml)
+			return b.showMessage(c, v, *t.message, eml)
 		}
 		if eml {
 			ms, err := messagesOf(v, t.run.ID)
@@ -88,9 +88,9 @@ func (b *desk) show(ctx context.Context, id string, eml bool) error {
 			if len(ms) != 1 {
 				return b.usage(calendar.Text{JA: fmt.Sprintf("この回のメールは %d 通あります。番号で示してください", len(ms)), EN: fmt.Sprintf("the run has %d messages; name one by its number", len(ms))}, calendar.Text{})
 			}
-			return b.showMessage(v, ms[0], true)
+			return b.showMessage(c, v, ms[0], true)
 		}
-		return b.showRun(v, *t.run)
+		return b.showRun(c, v, *t.run)
 	})
 }
 
@@ -105,7 +105,7 @@ func messagesOf(v *ledger.View, run int64) ([]ledger.Message, error) {
 	return ms, nil
 }
 
-func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
+func (b *desk) showMessage(c *config.Config, v *ledger.View, m ledger.Message, eml bool) error {
 	body, err := v.Body(m.ID)
 	if err != nil {
 		return err
@@ -139,6 +139,10 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 	if err != nil {
 		return err
 	}
+	before, err := jobs.PrecedentOf(c, v, m, b.now())
+	if err != nil {
+		return err
+	}
 	if b.json {
 		var all []ledger.Message
 		if run.ID != 0 {
@@ -146,7 +150,7 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 				return err
 			}
 		}
-		return b.messageDetailJSON(m, run, all, checked, attempts, decisions, events)
+		return b.messageDetailJSON(m, run, all, checked, attempts, decisions, events, before)
 	}
 
 	rows := [][]string{{b.in("状態", "State"), jobs.MessageWords(m, b.lang)}}
@@ -192,6 +196,10 @@ func (b *desk) showMessage(v *ledger.View, m ledger.Message, eml bool) error {
 		}
 	}
 	b.printChecks(checked, "  ")
+	if before != "" {
+		b.section("前に同じことを決めたとき", "When the same was decided before")
+		b.say("  %s\n", before)
+	}
 	if len(attempts) > 0 {
 		b.section("送信の記録", "Attempts")
 		for _, a := range attempts {
@@ -358,7 +366,7 @@ func (b *desk) events(events []ledger.Event) []eventJSON {
 	return out
 }
 
-func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, all []ledger.Message, checked []jobs.Result, attempts []ledger.Attempt, decisions []ledger.Decision, events []ledger.Event) error {
+func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, all []ledger.Message, checked []jobs.Result, attempts []ledger.Attempt, decisions []ledger.Decision, events []ledger.Event, before string) error {
 	out := struct {
 		Message   messageJSON    `json:"message"`
 		Run       *runJSON       `json:"run,omitempty"`
@@ -367,7 +375,8 @@ func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, all []ledger.
 		Decisions []decisionJSON `json:"decisions"`
 		Inputs    []ledger.Input `json:"inputs"`
 		Events    []eventJSON    `json:"events"`
-	}{Message: b.messageJSON(m), Checks: append([]jobs.Result{}, checked...), Attempts: []attemptJSON{}, Decisions: []decisionJSON{}, Inputs: append([]ledger.Input{}, m.Inputs...), Events: b.events(events)}
+		Last      string         `json:"last,omitempty"` // how the same was settled last
+	}{Last: before, Message: b.messageJSON(m), Checks: append([]jobs.Result{}, checked...), Attempts: []attemptJSON{}, Decisions: []decisionJSON{}, Inputs: append([]ledger.Input{}, m.Inputs...), Events: b.events(events)}
 	if run.ID != 0 {
 		r := b.runJSON(run, all)
 		out.Run = &r
@@ -381,7 +390,7 @@ func (b *desk) messageDetailJSON(m ledger.Message, run ledger.Run, all []ledger.
 	return b.list(out)
 }
 
-func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
+func (b *desk) showRun(c *config.Config, v *ledger.View, r ledger.Run) error {
 	ms, err := messagesOf(v, r.ID)
 	if err != nil {
 		return err
@@ -398,13 +407,18 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 	if err != nil {
 		return err
 	}
+	before, err := jobs.PrecedentOfRun(c, v, r, b.now())
+	if err != nil {
+		return err
+	}
 	if b.json {
 		out := struct {
 			Run          runJSON           `json:"run"`
 			Messages     []messageJSON     `json:"messages"`
 			Observations map[string]string `json:"observations"`
 			Events       []eventJSON       `json:"events"`
-		}{Run: b.runJSON(r, ms), Messages: []messageJSON{}, Observations: map[string]string{}, Events: b.events(events)}
+			Last         string            `json:"last,omitempty"` // how the same was settled last
+		}{Last: before, Run: b.runJSON(r, ms), Messages: []messageJSON{}, Observations: map[string]string{}, Events: b.events(events)}
 		for _, m := range ms {
 			out.Messages = append(out.Messages, b.messageJSON(m))
 		}
@@ -440,6 +454,10 @@ func (b *desk) showRun(v *ledger.View, r ledger.Run) error {
 				b.say("    → %s\n", reason.Next)
 			}
 		}
+	}
+	if before != "" {
+		b.section("前に同じことを決めたとき", "When the same was decided before")
+		b.say("  %s\n", before)
 	}
 	if len(ms) > 0 {
 		b.section("メール", "Messages")

@@ -26,6 +26,7 @@ type need struct {
 	Next  string `json:"next,omitempty"` // the command that goes on, or what to do in words
 	Or    string `json:"or,omitempty"`   // the other command, where there are two ends
 	Since string `json:"since,omitempty"`
+	Last  string `json:"last,omitempty"` // how the same was settled last
 	due   time.Time
 }
 
@@ -139,6 +140,9 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 		}
 		s.Open[i].Messages++
 		n, ok, err := b.needs(c, v, m)
+		if err == nil && ok {
+			n.Last, err = jobs.PrecedentOf(c, v, m, b.now())
+		}
 		switch {
 		case err != nil:
 			return err
@@ -156,13 +160,21 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 		if r.State == ledger.RunWaiting && len(r.Reasons) > 0 && !slices.ContainsFunc(r.Reasons, func(x ledger.Reason) bool { return !jobs.NeedsNobody(x) }) {
 			continue
 		}
-		s.Needs = append(s.Needs, b.runNeeds(c, v, r))
+		n := b.runNeeds(c, v, r)
+		if n.Last, err = jobs.PrecedentOfRun(c, v, r, b.now()); err != nil {
+			return err
+		}
+		s.Needs = append(s.Needs, n)
 	}
 	for r, err := range v.Runs(ledger.RunQuery{States: []ledger.RunState{ledger.RunMissed}, ChangedFrom: b.daysAgo(3)}) {
 		if err != nil {
 			return err
 		}
-		s.Needs = append(s.Needs, b.runNeeds(c, v, r))
+		n := b.runNeeds(c, v, r)
+		if n.Last, err = jobs.PrecedentOfRun(c, v, r, b.now()); err != nil {
+			return err
+		}
+		s.Needs = append(s.Needs, n)
 	}
 	s.Needs = append([]need{}, s.Needs...)
 	if c != nil {
@@ -382,9 +394,11 @@ func (b *desk) printStatus(s standing) {
 		for i, n := range s.Needs {
 			b.say("%d. %s  %s  %s\n", i+1, n.ID, n.State, n.What)
 			b.say("     %s\n", strings.Join(nonEmpty([]string{n.For, b.in("予定 ", "due ") + b.moment(n.due), prefixed("→ ", n.Who)}), b.in("　", "  ")))
-			for _, line := range wrap(n.Why, 72) {
-				if line != "" {
-					b.say("     %s\n", line)
+			for _, text := range []string{n.Why, n.Last} {
+				for _, line := range wrap(text, 72) {
+					if line != "" {
+						b.say("     %s\n", line)
+					}
 				}
 			}
 			for _, next := range nonEmpty([]string{n.Next, n.Or}) {

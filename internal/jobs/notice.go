@@ -106,7 +106,7 @@ func wordsOf(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	if m.what == whatConfirm && slices.Contains(m.whose(c), p) {
 		return request(c, v, m, p, now)
 	}
-	subject, words = tell(c, m, p, now)
+	subject, words = tell(c, m, p, m.precedent(c, v, now), now)
 	return subject, words, nil
 }
 
@@ -189,8 +189,8 @@ func pageOf(l calendar.Language, text string) *page {
 }
 
 // tell words a notice about what is held, late, failed, missed or unknown, what waits, and what pauses everything. It
-// says no day by today's name: the same matter is worded the same however late it is read.
-func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject string, words *page) {
+// says no day by today's name: the same matter is worded the same however late it is read. before is how the same was settled last.
+func tell(c *config.Config, m matter, p *config.Person, before string, now time.Time) (subject string, words *page) {
 	l := c.Language
 	at := func(t time.Time) string { return moment(t.In(c.Zone), l) }
 	title := m.title
@@ -210,6 +210,10 @@ func tell(c *config.Config, m matter, p *config.Person, now time.Time) (subject 
 	words.gap()
 	if rs := m.details(c, at, now); len(rs) > 0 {
 		words.add(rs)
+		words.gap()
+	}
+	if before != "" {
+		words.say(before)
 		words.gap()
 	}
 	todo := m.todo(l)

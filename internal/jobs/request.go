@@ -108,6 +108,10 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 		}
 		words.gap()
 	}
+	if before := m.precedent(c, v, now); before != "" {
+		words.say(before)
+		words.gap()
+	}
 	contents(words, shown, rows != nil)
 	words.say(t("確認できたら、次のとおりお願いします。", "If all is right, please confirm with this line."))
 	late := slices.ContainsFunc(m.messages, func(x ledger.Message) bool {
