@@ -101,6 +101,29 @@ type checkScope struct {
 	rows   bool // about rows; else about messages
 	rules  table.RuleScope
 	fields []string // the job's own, which a message's letter may have
+
+	each  bool         // the letters are to the rows of a table
+	table *table.Table // that table; nil where it could not be read now
+}
+
+// ofRows lets the checks of letters to the rows of a table name its columns.
+func (s *checkScope) ofRows(fields map[string]string, t *table.Table) {
+	s.each, s.table, s.rules.Columns = true, t, nil
+	if t != nil {
+		s.rules.Columns = rowColumns(fields, t.Columns())
+	}
+}
+
+// hasField reports whether a text of a check may have a field in { }.
+func (s checkScope) hasField(name string) bool {
+	if _, ok := fieldOf(name); ok || slices.Contains(s.fields, name) {
+		return true
+	}
+	if !s.each || s.table == nil {
+		return s.each // whether it is a column is seen when the table can be read
+	}
+	_, ok := s.table.Find(rowName(name))
+	return ok
 }
 
 // decodeChecks reads a job's checks. Rules are typed by the columns of scope, when they are known.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"bod/internal/calendar"
 	"bod/internal/config"
@@ -76,20 +77,58 @@ var messageFacts = []messageFact{
 		}},
 }
 
-// messageColumns are the columns of a message with the job's own fields.
-func messageColumns(fields map[string]string) (names []string, sample []table.Value) {
+// messageColumns are the columns of a message with the job's own fields and, where it goes to a row of a table, that row's. A
+// column that has the name of a fact or a field is written [行.金額], as {行.金額} is in letters.
+func messageColumns(fields map[string]string, row []table.Column) (names []string, sample []table.Value) {
 	for _, f := range messageFacts {
 		names, sample = append(names, f.JA, f.EN), append(sample, f.sample, f.sample)
 	}
 	for _, k := range slices.Sorted(maps.Keys(fields)) {
 		names, sample = append(names, k), append(sample, table.TextOf("x"))
 	}
+	taken := map[string]bool{}
+	for _, n := range names {
+		taken[table.Fold(n)] = true
+	}
+	for _, c := range row {
+		for _, n := range rowNames(c) {
+			if f := table.Fold(n); !taken[f] {
+				taken[f] = true
+				names, sample = append(names, n), append(sample, sampleOf(c.Type))
+			}
+		}
+	}
 	return names, sample
+}
+
+// rowNames are the names of a row's column in a rule about a message.
+func rowNames(c table.Column) []string {
+	if c.Name == "" || c.Twice {
+		return nil
+	}
+	return []string{c.Name, "行." + c.Name, "row." + c.Name}
+}
+
+// sampleOf is a value of a type: it keeps a column its type where the message has no value.
+func sampleOf(t table.Type) table.Value {
+	switch t {
+	case table.Text:
+		return table.TextOf("x")
+	case table.Number:
+		return table.IntOf(1)
+	case table.Date:
+		return table.DateOf(calendar.Date{Year: 2026, Month: 11, Day: 25})
+	case table.Time:
+		return table.TimeOf(time.Date(2026, 11, 25, 10, 30, 0, 0, time.UTC))
+	case table.YesNo:
+		return table.YesNoOf(true)
+	}
+	return table.Value{}
 }
 
 // messageScope is what the rules of a message's checks may name. Where a source can be read now its columns are known.
 func messageScope(d *config.Decoder, fields map[string]string) checkScope {
-	return checkScope{fields: slices.Collect(maps.Keys(fields)), rules: table.RuleScope{Columns: rowColumns(fields), Source: sourceColumns(d.Config)}}
+	return checkScope{fields: slices.Collect(maps.Keys(fields)), rules: table.RuleScope{Columns: rowColumns(fields, nil), Source: sourceColumns(d.Config)}}
 }
 
 // sourceColumns answers which sources there are. Their columns are read when a run needs them: what a rule says of them is
@@ -100,7 +139,7 @@ func sourceColumns(c *config.Config) func(name string) ([]table.Column, bool) {
 
 // facts is the message as a row. The sample beside it keeps each column its type where this message has no value.
 func (s *subject) facts() (table.Row, error) {
-	names, sample := messageColumns(s.scope.own)
+	names, sample := messageColumns(s.scope.jobFields(), s.scope.columns)
 	var row []table.Value
 	for _, f := range messageFacts {
 		v, err := f.value(s)
@@ -109,10 +148,17 @@ func (s *subject) facts() (table.Row, error) {
 		}
 		row = append(row, v, v)
 	}
+	fields := s.scope.jobFields()
 	for _, n := range names[len(row):] {
-		row = append(row, table.TextOf(s.scope.own[n]))
+		v, own := fields[n]
+		if own || s.scope.row == nil {
+			row = append(row, table.TextOf(v))
+			continue
+		}
+		cell, _ := s.scope.row.Get(rowName(n))
+		row = append(row, cell)
 	}
-	t, err := table.Of("message", names, sample, row)
+	t, err := table.Of("message", names, sample, sample, sample, row) // a value that doesn't fit does not change what its column is
 	if err != nil {
 		return table.Row{}, fmt.Errorf("couldn't make a row of the message: %w", err)
 	}
@@ -132,7 +178,7 @@ func (r *rowRule) judge(s *subject) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	rule, p := typed(s.ctx, r.rule, true, rowColumns(s.scope.own), s.world.Tables)
+	rule, p := typed(s.ctx, r.rule, true, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
 	if p != nil {
 		return Result{Verdict: Unjudged, What: s.in(p.What)}, nil
 	}
@@ -140,8 +186,8 @@ func (r *rowRule) judge(s *subject) (Result, error) {
 }
 
 // rowColumns are the columns of a message.
-func rowColumns(fields map[string]string) []table.Column {
-	names, sample := messageColumns(fields)
+func rowColumns(fields map[string]string, row []table.Column) []table.Column {
+	names, sample := messageColumns(fields, row)
 	t, err := table.Of("message", names, sample)
 	if err != nil {
 		return nil // two of our own columns with one name, which a test would see
@@ -192,11 +238,7 @@ func (s *subject) held(cs []*check) (ledger.Observation, error) {
 				r.Then = thenHold // nobody agreed to send what could not be looked at
 			}
 			if r.Verdict == Wrong && len(c.Say) > 0 {
-				row, err := s.facts()
-				if err != nil {
-					return ledger.Observation{}, err
-				}
-				if r.What, err = c.Say.expand(s.judge, row, s.world.Config.Language); err != nil {
+				if r.What, err = s.words(c.Say); err != nil {
 					return ledger.Observation{}, err
 				}
 			}
@@ -230,6 +272,25 @@ func (s *subject) held(cs []*check) (ledger.Observation, error) {
 	return ledger.Observation{Name: checkName(s.draft.Part, in.Hash), Value: b}, nil
 }
 
+// words fills a check's own words for this message.
+func (s *subject) words(say sentence) (string, error) {
+	row, err := s.facts()
+	if err != nil {
+		return "", err
+	}
+	out := slices.Clone(say)
+	for i, p := range out {
+		if p.rule == nil {
+			continue
+		}
+		rule, problem := typed(s.ctx, p.rule, false, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
+		if out[i].rule = rule; problem != nil {
+			out[i].text = s.say("（%s）", "(%s)", s.in(problem.What))
+		}
+	}
+	return out.expand(s.judge, row, s.world.Config.Language)
+}
+
 // checking holds the messages of one run against its checks.
 type checking struct {
 	ctx    context.Context
@@ -241,6 +302,7 @@ type checking struct {
 	whose  map[string][]string             // by kind and digest of a file or its text: the parts that have it
 	names  *nameIndex                      // of all partners and of the table's other rows
 	rows   []string                        // companies of the table's rows
+	owners map[string][]string             // the companies that the table knows by an address
 }
 
 func newChecking(ctx context.Context, w *World, cs []*check) *checking {

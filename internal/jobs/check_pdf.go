@@ -82,7 +82,7 @@ func (s *subject) expected(texts []string) ([]string, *Result) {
 		for _, p := range pieces {
 			v := p.text
 			if p.field != "" {
-				if v = s.scope.value(p.field); v == "" {
+				if v = s.scope.find(p.field); v == "" {
 					return nil, &Result{Verdict: Unjudged, What: s.say("{%s} に入れる値がないので、確かめられません", "{%s} has no value, so that it can't be judged", p.field)}
 				}
 			}
@@ -105,7 +105,7 @@ func decodeExpected(d *config.Decoder, key string, s checkScope) []string {
 			d.ProblemAt(key, i, p.What, p.Next)
 		}
 		for _, p := range pieces {
-			if _, ok := fieldOf(p.field); p.field != "" && !ok && !slices.Contains(s.fields, p.field) {
+			if p.field != "" && !s.hasField(p.field) {
 				d.ProblemAt(key, i, calendar.Text{JA: fmt.Sprintf("{%s} という欄はありません", p.field), EN: fmt.Sprintf("there is no field {%s}", p.field)},
 					calendar.Text{JA: "手紙の { } に書ける名前か、fields の名前を書いてください", EN: "write a name that can stand in { } of a letter, or one of fields"})
 			}
@@ -183,7 +183,7 @@ func orNothing(r *Result) Result {
 
 var pdfAmount = checkType{name: "pdf_amount",
 	keys: []config.Key{{Name: "pdf_amount", Type: "table", Example: `pdf_amount = { label = "ご請求金額", equals = "110000" }`, Meaning: calendar.Text{
-		JA: "PDFの label の隣にある金額。equals（計算。ほかの表の合計なら '合計(\"orders\", 金額, 得意先コード)' のように。得意先コード は fields に書きます）があれば、それと等しいこと。読んだ金額はメールの金額になります", EN: "the amount beside a label in the PDF. With equals, a rule such as 'sum(\"orders\", amount, code)' where code stands in fields, it has to be equal to that. What was read becomes the message's amount"}}},
+		JA: "PDFの label の隣にある金額。equals（計算。ほかの表の合計なら '合計(\"orders\", 金額, 得意先コード)' のように。得意先コード は fields に書きます）があれば、それと等しいこと。読んだ金額はメールの金額になります。表の行ごとに送り、amount があれば、何も書かなくてもそれと比べます", EN: "the amount beside a label in the PDF. With equals, a rule such as 'sum(\"orders\", amount, code)' where code stands in fields, it has to be equal to that. What was read becomes the message's amount; where a row gets the letter and amount is written, it is compared with that"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		t := d.Table("pdf_amount")
 		for k := range t {
@@ -249,21 +249,29 @@ func (a amountOf) judge(s *subject) (Result, error) {
 		}
 		total = total.Add(d)
 	}
-	if n := total.BigInt(); total.IsInteger() && n.IsInt64() {
+	row, err := s.facts() // before the amount becomes the message's: it is not to be compared with itself
+	if err != nil {
+		return Result{}, err
+	}
+	ours := s.draft.Amount
+	if n := total.BigInt(); total.IsInteger() && n.IsInt64() && ours == nil {
 		n := n.Int64()
 		s.draft.Amount = &n
 	}
 	read := Figure{s.say("PDF", "PDF"), s.amount(total) + s.say("（%sの欄）", " (%s)", a.label)}
+	if a.equals == nil && ours != nil {
+		r := Result{Verdict: Passed, What: s.say("PDFの金額は、表の金額と同じです", "the PDF's amount is the table's"), Figures: []Figure{{s.say("表", "table"), yen(*ours, s.world.Config.Language)}, read}}
+		if !decimal.NewFromInt(*ours).Equal(total) {
+			r.Verdict, r.What = Wrong, s.say("PDFの金額が、表の金額と合いません", "the PDF's amount is not the table's")
+		}
+		return r, nil
+	}
 	if a.equals == nil {
 		return Result{Verdict: Passed, What: s.say("PDFの金額を読みました", "the PDF's amount was read"), Figures: []Figure{read}}, nil
 	}
-	rule, p := typed(s.ctx, a.equals, false, rowColumns(s.scope.own), s.world.Tables)
+	rule, p := typed(s.ctx, a.equals, false, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
 	if p != nil {
 		return Result{Verdict: Unjudged, What: s.in(p.What)}, nil
-	}
-	row, err := s.facts()
-	if err != nil {
-		return Result{}, err
 	}
 	v, err := s.judge.Value(rule, row)
 	if u, ok := errors.AsType[*table.Unjudged](err); ok {
@@ -593,6 +601,22 @@ func (addressOwn) judge(s *subject) (Result, error) {
 		return Result{Verdict: Unjudged, What: s.say("宛先が1件の得意先ではないので、アドレスを確かめられません", "it is not for one partner, so that the addresses can't be judged")}, nil
 	}
 	p := s.scope.to[0].Partner
+	if company := s.scope.company; company != "" {
+		// The table says who it is, and whose the address is [partner] or another row may know better.
+		key := nameKey(company)
+		for _, a := range p.Mail {
+			names := slices.Clone(s.run.owners[strings.ToLower(a.Mail)])
+			if s.world.Config.Partners[p.ID] != nil && p.Name != "" {
+				names = append(names, p.Name)
+			}
+			for _, name := range names {
+				if k := nameKey(name); !strings.Contains(k, key) && !strings.Contains(key, k) {
+					return Result{Verdict: Wrong, What: s.say("アドレスが、別の会社（%s）のものとしても登録されています", "the address is known as that of another company, %s", name),
+						Figures: []Figure{{s.say("表の会社名", "the table's company"), company}, {"to", a.Mail}}}, nil
+				}
+			}
+		}
+	}
 	own := slices.Concat(p.Mail, p.Cc)
 	has := func(as []mailer.Address, mail string) bool {
 		return slices.ContainsFunc(as, func(a mailer.Address) bool { return strings.EqualFold(a.Mail, mail) })

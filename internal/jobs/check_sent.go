@@ -136,7 +136,7 @@ var required = checkType{name: "required",
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		names := d.Strings("required")
 		for i, n := range names {
-			if _, ok := fieldOf(n); !ok && !slices.Contains(s.fields, n) {
+			if !s.hasField(n) {
 				d.ProblemAt("required", i, calendar.Text{JA: fmt.Sprintf("「%s」という欄はありません", n), EN: fmt.Sprintf("there is no field %s", n)},
 					calendar.Text{JA: "手紙の { } に書ける名前か、fields の名前を書いてください", EN: "write a name that can stand in { } of a letter, or one of fields"})
 				return nil, calendar.Text{}
@@ -153,7 +153,7 @@ type filled []string
 func (names filled) judge(s *subject) (Result, error) {
 	r := Result{Verdict: Passed, What: s.say("必要な欄はすべて埋まっています", "all that is required is there")}
 	for _, n := range names {
-		v := s.scope.value(n)
+		v := s.scope.find(n)
 		if f, ours := fieldOf(n); v == "" && ours && len(s.scope.to) != 1 && (strings.HasPrefix(f.EN, "to.") || f.EN == "partner.id") {
 			// One letter to several has no one company: that is neither filled nor empty.
 			r.Verdict, r.What = Unjudged, s.say("宛先が1件ではないので、「"+n+"」は決まりません", "with several addressees there is no one "+n)

@@ -407,6 +407,129 @@ func TestNamesOfOtherRows(t *testing.T) {
 	}
 }
 
+const checkedRows = `
+[source.pos]
+file = "data/pos.csv"
+[source.orders]
+title = "受注一覧"
+file = "data/orders.csv"
+[job.po]
+kind = "send"
+title = "注文書"
+owner = "sato"
+when = "毎営業日 10:00"
+each = "pos"
+key = ["注文番号"]
+once = "key"
+company = "仕入先"
+to = ["{メール}"]
+letter = "letters/po.txt"
+`
+
+// An order that is sent by row is held against the one that it fulfils: what, how many, where to. What the row names and the
+// orders don't have can't be judged.
+func TestRowsAgainstWhatTheyFulfil(t *testing.T) {
+	const checks = `[[job.po.check]]
+must = '参照("orders", 受注番号).型番 = 型番'
+say = '型番が受注（{参照("orders", 受注番号).型番}）と違います：{型番}'
+[[job.po.check]]
+must = '参照("orders", 受注番号).数量 = 数量'
+[[job.po.check]]
+must = '参照("orders", 受注番号).納品先 = 納品先'
+[[job.po.check]]
+required = ["納品先", "型番"]
+[[job.po.check]]
+wrong_if = '件数("pos", 受注番号) > 1'
+say = '受注 {受注番号} の注文が {件数("pos", 受注番号)} 件あります'
+`
+	const list = "注文番号,受注番号,仕入先,メール,型番,数量,納品先\n"
+	for _, tt := range []struct{ name, rows, says string }{
+		{"all the same", "P1,S1,東亜流通,toa@toa.example,AB-100,3,本社倉庫", ""},
+		{"written otherwise", "P1,S1,東亜流通,toa@toa.example,ＡＢ－100,\"3\",本社倉庫", ""},
+		{"another part", "P1,S1,東亜流通,toa@toa.example,AB-101,3,本社倉庫", "型番が受注（AB-100）と違います：AB-101"},
+		{"another number", "P1,S1,東亜流通,toa@toa.example,AB-100,30,本社倉庫", "参照(\"orders\", 受注番号).数量 3、数量 30"},
+		{"another place", "P1,S1,東亜流通,toa@toa.example,AB-100,3,大阪支店", "納品先 大阪支店"},
+		{"no place", "P1,S1,東亜流通,toa@toa.example,AB-100,3,", "空の欄があります"},
+		{"no such order", "P1,S9,東亜流通,toa@toa.example,AB-100,3,本社倉庫", "S9"},
+		{"ordered twice", "P1,S1,東亜流通,toa@toa.example,AB-100,3,本社倉庫\nP2,S1,東亜流通,toa@toa.example,AB-100,3,本社倉庫", "受注 S1 の注文が 2 件あります"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			files := map[string]string{"letters/po.txt": "件名：注文書（{注文番号}）\n\n{宛名}\n\n{型番}を{数量}個お願いします。\n", "data/pos.csv": list + tt.rows + "\n",
+				"data/orders.csv": "受注番号,型番,数量,納品先\nS1,AB-100,3,本社倉庫\nS2,AB-200,1,本社倉庫\n"}
+			for _, away := range []bool{false, true} { // the rules are typed when the file is read, or when the run is
+				o := &office{t: t, dir: t.TempDir()}
+				for name, text := range files {
+					if !away || !strings.HasPrefix(name, "data/") {
+						o.write(name, text)
+					}
+				}
+				c, ps := o.load(checkedRows + checks)
+				if c == nil {
+					t.Fatal(ps)
+				}
+				o.c = c
+				for name, text := range files {
+					o.write(name, text)
+				}
+				p := o.prepare(o.rowWorld("po", "2026-11-24", tokyo(2026, 11, 24, 10, 0)))
+				if len(p.Missing) > 0 || len(p.Drafts) == 0 {
+					t.Fatal(texts(p.Missing))
+				}
+				text := ""
+				for _, h := range p.Drafts[0].Hold {
+					text = h.Text
+				}
+				if (tt.says == "") != (text == "") || !strings.Contains(text, tt.says) {
+					t.Errorf("away %t: held for %q, want %q", away, text, tt.says)
+				}
+			}
+		})
+	}
+	o := newOffice(t, checkedRows, map[string]string{"letters/po.txt": "件名：注文書\n\n{宛名}\n", "data/pos.csv": list + "P1,S1,東亜流通,toa@toa.example,AB-100,3,本社\n", "data/orders.csv": "受注番号\nS1\n"})
+	for lines, want := range map[string]string{
+		`must = '型蕃 = "x"'`: "「型蕃」という列はありません", `pdf_contains = ["{納品元}"]`: "{納品元} という欄はありません", `required = ["納品元"]`: "「納品元」という欄はありません", `must = '数量 = "3"'`: "左は数、右は文字",
+	} {
+		c, ps := o.load(checkedRows + "[[job.po.check]]\n" + lines + "\n")
+		if c != nil || !slices.ContainsFunc(ps, func(p config.Problem) bool { return p.Line > 0 && strings.Contains(p.What, want) }) {
+			t.Errorf("%s: %v", lines, ps)
+		}
+	}
+}
+
+// Each customer's PDF is held against its own row: the name and the amount that stand there.
+func TestRowsPDFs(t *testing.T) {
+	const checks = `[[job.monthend.check]]
+pdf_contains = ["{得意先名}"]
+[[job.monthend.check]]
+pdf_amount = { label = "ご請求金額" }
+[[job.monthend.check]]
+own_address = true
+`
+	for _, tt := range []struct{ name, row, more, says string }{
+		{"right", "0012,株式会社アクメ商事,,,ap@acme.example,メール,月末,129800,2026/12/31", "", ""},
+		{"another's", "0012,ひばり工業,,,hibari@hibari.example,メール,月末,129800,2026/12/31", "", "PDFに「ひばり工業」がありません"},
+		{"another amount", "0012,株式会社アクメ商事,,,ap@acme.example,メール,月末,129801,2026/12/31", "", "表 129,801円、PDF 129,800円"},
+		{"a partner's address", "0012,株式会社アクメ商事,,,suzuki@minato.example,メール,月末,129800,2026/12/31", "", "別の会社（みなと物産㈱）"},
+		{"another row's address", "0012,株式会社アクメ商事,,,x@hibari.example,メール,月末,129800,2026/12/31", "0013,ひばり工業,,,x@hibari.example,郵送,月末,1,2026/12/31", "別の会社（ひばり工業）"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			files := map[string]string{"letters/each.txt": eachLetter, "data/customers.csv": customerList(t, tt.row, tt.more), "請求書/2026-11/0012-1.pdf": realPDF(t, "chromium.pdf")}
+			o := newOffice(t, eachJob+checks, files)
+			p := o.prepare(o.rowWorld("monthend", "2026-11", preparedAt))
+			if len(p.Drafts) != 1 {
+				t.Fatal(texts(p.Missing))
+			}
+			text := ""
+			for _, h := range p.Drafts[0].Hold {
+				text = h.Text
+			}
+			if (tt.says == "") != (text == "") || !strings.Contains(text, tt.says) {
+				t.Errorf("held for %q, want %q", text, tt.says)
+			}
+		})
+	}
+}
+
 // What a check may not say is an error with its line.
 func TestCheckProblems(t *testing.T) {
 	o := newOffice(t, checkedJob, map[string]string{"letters/a.txt": "件名：x\n\nx\n", "data/orders.csv": orders})

@@ -159,7 +159,7 @@ const (
 )
 
 // check holds everything that names columns against the table, as far as that can be read quickly now.
-func (e *each) check(d *config.Decoder, s *sendSpec, t *template) {
+func (e *each) check(d *config.Decoder, s *sendSpec, t *template, tab *table.Table) {
 	if d.Config.Source(e.Source) == nil {
 		d.Problem("each", calendar.Text{JA: fmt.Sprintf("[source.%s] がありません", e.Source), EN: fmt.Sprintf("there is no [source.%s]", e.Source)},
 			calendar.Text{JA: "表を [source.名前] に書き、その名前を書いてください", EN: "describe the table in a [source.NAME], and write that name"})
@@ -169,8 +169,6 @@ func (e *each) check(d *config.Decoder, s *sendSpec, t *template) {
 		d.Warn("each", calendar.Text{JA: "手紙に {宛名} がありますが、会社名の列（company）がありません。[partner] に登録のない宛先には、送らずに待ちます", EN: "the letter has {to.address}, and no column is named for it (company): only addresses of a [partner] can be written to"},
 			calendar.Text{JA: `company = "得意先名" のように書いてください`, EN: `write company = "customer"`})
 	}
-	tab, done := e.look(d)
-	defer done()
 	rules := table.RuleScope{Source: sourceColumns(d.Config)}
 	if tab != nil {
 		rules.Columns = tab.Columns()
@@ -337,7 +335,8 @@ type mailing struct {
 	others  map[string]int // those that are counted and not mailed
 	all     []recipient    // every row that could own a file, mailed or not
 
-	companies []string // of all rows, mailed or not
+	companies []string            // of all rows, mailed or not
+	owners    map[string][]string // by an address of the table: the companies that have it
 }
 
 // prepareEach drafts one letter for each row that where chooses. What one row lacks holds back no other; what makes it
@@ -349,7 +348,7 @@ func (s *sendSpec) prepareEach(ctx context.Context, w *World, t *template, lette
 		return Prepared{Missing: waits, Observations: seen}, nil
 	}
 	p.Observations = seen
-	m := &mailing{ctx: ctx, w: w, s: s, e: s.Each, t: t, table: tab, columns: map[string]int{}, kinds: map[string]int{}, others: map[string]int{}}
+	m := &mailing{ctx: ctx, w: w, s: s, e: s.Each, t: t, table: tab, columns: map[string]int{}, kinds: map[string]int{}, others: map[string]int{}, owners: map[string][]string{}}
 	where, among, amount, missing, seen := m.rules()
 	if p.Observations = append(p.Observations, seen...); len(missing) > 0 {
 		return Prepared{Missing: missing, Observations: p.Observations}, nil
@@ -409,12 +408,12 @@ func (s *sendSpec) prepareEach(ctx context.Context, w *World, t *template, lette
 				m.lacks(r, why)
 			}
 		default:
-			sc.company = m.text(r.row, m.e.Company)
+			sc.company, sc.row, sc.columns, sc.fields = m.text(r.row, m.e.Company), &r.row, m.table.Columns(), m.s.Fields
 			ls = append(ls, written{r, d, sc})
 		}
 	}
 	held := newChecking(ctx, w, s.Checks)
-	held.rows = m.companies
+	held.rows, held.owners = m.companies, m.owners
 	var ds []*Draft
 	for i := range ls {
 		ds = append(ds, &ls[i].draft)
@@ -557,6 +556,11 @@ func (m *mailing) choose(where, among *table.Rule) (mailed []recipient, err erro
 		r := recipient{row: row}
 		if name := m.text(row, m.e.Company); name != "" {
 			m.companies = append(m.companies, name)
+			for _, column := range m.e.To {
+				if mail := strings.ToLower(m.text(row, column)); mail != "" && !slices.Contains(m.owners[mail], name) {
+					m.owners[mail] = append(m.owners[mail], name)
+				}
+			}
 		}
 		if owned {
 			r.place = m.places(row)

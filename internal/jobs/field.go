@@ -7,6 +7,7 @@ import (
 
 	"bod/internal/calendar"
 	"bod/internal/config"
+	"bod/internal/table"
 )
 
 // Field is one name that a letter, and where Pattern says so a file pattern, may have in {brackets}.
@@ -29,7 +30,35 @@ type scope struct {
 	language calendar.Language
 	own      map[string]string
 	block    string // 宛名, computed beforehand because it can fail
-	company  string // the row's, where the letter is to a row of a table
+
+	// Of a letter to a row of a table, what a check may ask about beside all this.
+	company string
+	row     *table.Row
+	columns []table.Column
+	fields  map[string]string // the job's own, without the row's columns that the letter names
+}
+
+// jobFields are the job's own fields.
+func (s *scope) jobFields() map[string]string {
+	if s.row != nil {
+		return s.fields
+	}
+	return s.own
+}
+
+// find is value, and the row's column where the name is none of ours. A {row.column} is always the column.
+func (s *scope) find(name string) string {
+	bare := rowName(name)
+	if _, own := s.jobFields()[name]; bare == name {
+		if _, ours := fieldOf(name); ours || own || s.row == nil {
+			return s.value(name)
+		}
+	}
+	if s.row == nil {
+		return ""
+	}
+	v, _ := s.row.Get(bare)
+	return strings.Trim(v.In(s.language), " 　\n")
 }
 
 // Fields are all fields that a letter may use: the one visible table.

@@ -13,6 +13,7 @@ import (
 	"bod/internal/config"
 	"bod/internal/ledger"
 	"bod/internal/mailer"
+	"bod/internal/table"
 )
 
 // send is the simplest duty: these files with this letter to these people.
@@ -94,7 +95,15 @@ func (send) Decode(d *config.Decoder) any {
 		s.To, s.Cc = d.Addressees("to"), d.Addressees("cc")
 	}
 	s.Together = d.Bool("together", !anyOutside(d.Config, s.To))
-	s.Checks = decodeChecks(d, messageScope(d, s.Fields))
+	scope := messageScope(d, s.Fields)
+	var tab *table.Table
+	if s.Each != nil {
+		var done func()
+		tab, done = s.Each.look(d)
+		defer done()
+		scope.ofRows(s.Fields, tab)
+	}
+	s.Checks = decodeChecks(d, scope)
 	s.checkTo(d)
 	t := s.checkLetter(d)
 	s.checkAttach(d)
@@ -102,7 +111,7 @@ func (send) Decode(d *config.Decoder) any {
 		s.checkFields(d, t)
 	}
 	if s.Each != nil {
-		s.Each.check(d, s, t)
+		s.Each.check(d, s, t, tab)
 	}
 	return s
 }
