@@ -330,7 +330,7 @@ func merge(rules, block string) string {
 	all := split(rules)
 	for _, p := range split(block) {
 		at := slices.IndexFunc(all, func(have part) bool { return have.head == p.head })
-		if at < 0 {
+		if at < 0 || strings.HasPrefix(p.head, "[[") { // one more of a list
 			all = append(all, p)
 			continue
 		}

@@ -118,3 +118,50 @@ func TestCheckReleasedByAPerson(t *testing.T) {
 	}
 	d.verified()
 }
+
+const purchases = `
+[source.orders]
+file = "orders.csv"
+[source.pos]
+file = "pos.csv"
+[job.unbought]
+kind = "watch"
+title = "Purchases"
+owner = "sato"
+when = "毎営業日 9:30"
+source = "orders"
+key = ["no"]
+[[job.unbought.check]]
+must = 'found("pos", order = no)'
+say = "not bought yet"
+[[job.unbought.check]]
+wrong_if = 'count("pos", order = no) > 1'
+say = 'bought {count("pos", order = no)} times'
+`
+
+// TestPurchasesForgottenAndTwice: an order for which nothing was bought, and one for which it was bought twice, are found by
+// looking into the other table (発注漏れ and 二重発注).
+func TestPurchasesForgottenAndTwice(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+purchases)
+	d.write("orders.csv", "no,item\nA-1,Notebook\nA-2,Screen\nA-3,Mouse\n")
+	d.write("pos.csv", "po,order\nP-1,A-1\nP-2,A-3\nP-3,A-3\n")
+	d.to("11-20 12:00")
+	ms := d.letters(d.run("unbought", "2026-11-20").ID)
+	if len(ms) != 1 {
+		t.Fatalf("%d mails", len(ms))
+	}
+	text := d.text(ms[0])
+	for _, want := range []string{"A-2", "not bought yet", "A-3", "bought 2 times"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the mail lacks %q:\n%s", want, text)
+		}
+	}
+	if strings.Contains(text, "A-1") {
+		t.Errorf("A-1 was bought once:\n%s", text)
+	}
+	d.write("pos.csv", "po,order\nP-1,A-1\nP-2,A-3\nP-4,A-2\n")
+	d.to("11-24 12:00")
+	if said := d.run("unbought", "2026-11-24").Said; said != "checked 3 rows, all well" {
+		t.Error(said)
+	}
+}

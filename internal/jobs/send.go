@@ -204,7 +204,7 @@ func (s *sendSpec) checkFields(d *config.Decoder, t *template) {
 			d.Problem("fields", calendar.Text{JA: fmt.Sprintf("「%s」の値に使えない文字があります", name), EN: fmt.Sprintf("the value of %s has a control character", name)},
 				calendar.Text{JA: "その文字を消してください", EN: "take it out"})
 		}
-		if !slices.Contains(t.names(), name) {
+		if !slices.Contains(t.names(), name) && !slices.ContainsFunc(s.Checks, func(c *check) bool { return strings.Contains(c.Said.JA, name) }) {
 			d.Warn("fields", calendar.Text{JA: fmt.Sprintf("「%s」は手紙で使われていません", name), EN: fmt.Sprintf("the letter does not use %s", name)},
 				calendar.Text{JA: "手紙に { } で書くか、消してください", EN: "write it into the letter in { }, or take it out"})
 		}
