@@ -104,9 +104,45 @@ func TestRealNorthwind(t *testing.T) {
 	if unshipped != 21 || late != 37 {
 		t.Errorf("%d not shipped, %d late", unshipped, late)
 	}
+	// By rule, as an office writes it, it is the same rows; and plain SQL says so.
+	for rule, query := range map[string]string{
+		`ShippedDate == 空`: "select count(*) from Orders where ShippedDate is null",
+		`ShippedDate != 空 かつ ShippedDate ＞ RequiredDate`: "select count(*) from Orders where ShippedDate > RequiredDate",
+	} {
+		want, _ := plainSQL(t, file, query)
+		if got := broken(t, tb, nil, rule); got != want {
+			t.Errorf("%s: %d, plain SQL has %d", rule, got, want)
+		}
+	}
 	if ps := tb.Problems(); len(ps) > 0 {
 		t.Error(words(ps))
 	}
+}
+
+// broken counts the rows for which a rule holds; one that can't be judged is a failure.
+func broken(t *testing.T, tb *Table, ts *Tables, src string) (n int) {
+	t.Helper()
+	r, ps := CompileRule(src, RuleScope{Columns: tb.Columns(), Source: func(name string) ([]Column, bool) {
+		other, _ := ts.Table(t.Context(), name)
+		return other.Columns(), true
+	}})
+	if r == nil {
+		t.Fatalf("%s: %v", src, ps)
+	}
+	j := NewJudge(t.Context(), RuleWorld{Table: tb, Tables: ts})
+	for row, err := range tb.Rows() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		yes, err := j.Holds(r, row)
+		if err != nil {
+			t.Fatalf("%s, %s: %v", src, row.Place().EN, err)
+		}
+		if yes {
+			n++
+		}
+	}
+	return n
 }
 
 // Chinook's 412 invoices are their lines, counted in decimals.
@@ -154,6 +190,12 @@ func TestRealChinook(t *testing.T) {
 			right++
 		}
 	}
+	if got := broken(t, invoices, ts, `Total != 合計("lines", UnitPrice * Quantity, InvoiceId)`); got != 0 {
+		t.Errorf("by rule %d invoices are not their lines", got)
+	}
+	if got := broken(t, invoices, ts, `Total = 合計("lines", UnitPrice * Quantity, InvoiceId)`); got != 412 {
+		t.Errorf("by rule %d invoices are their lines", got)
+	}
 	if invoices.Len() != 412 || right != 412 || lines.Len() != 2240 {
 		t.Errorf("%d invoices, %d right, %d lines", invoices.Len(), right, lines.Len())
 	}
@@ -161,14 +203,22 @@ func TestRealChinook(t *testing.T) {
 
 // The same rows as a Shift_JIS CSV, as UTF-8 and as a workbook of openpyxl's have the digest that the database has.
 func TestRealRowsFromEverySource(t *testing.T) {
-	file := shared(t, "northwind.sqlite")
+	shared(t, "northwind.sqlite")
 	const python = "/usr/bin/python3"
 	if err := exec.Command(python, "-c", "import openpyxl").Run(); err != nil {
 		needs(t, "python3-openpyxl is not there: %v", err)
 	}
+	for file, query := range map[string]string{
+		"northwind.sqlite": "select OrderID, CustomerID, date(OrderDate) as Day, Freight, ShipVia, ShipPostalCode from Orders order by OrderID",
+		"chinook.sqlite":   "select InvoiceId, CustomerId, date(InvoiceDate) as Day, BillingCountry, BillingPostalCode, Total from Invoice order by InvoiceId",
+	} {
+		t.Run(file, func(t *testing.T) { realRows(t, python, file, query) })
+	}
+}
+
+func realRows(t *testing.T, python, file, query string) {
 	o := newOffice(t)
-	o.put("nw.sqlite", file)
-	const query = "select OrderID, CustomerID, date(OrderDate) as OrderDate, Freight, ShipVia, ShipPostalCode from Orders order by OrderID"
+	o.put("nw.sqlite", shared(t, file))
 	cmd := exec.CommandContext(t.Context(), python, "-c", `
 import csv, sqlite3, sys, datetime
 from openpyxl import Workbook
@@ -183,7 +233,7 @@ for name, enc in (("a.csv", "cp932"), ("b.csv", "utf-8-sig"), ("c.csv", "utf-16"
 book = Workbook()
 book.active.append(heads)
 for r in rows:
-    book.active.append([datetime.date.fromisoformat(v) if h == "OrderDate" else v for h, v in zip(heads, r)])
+    book.active.append([datetime.date.fromisoformat(v) if h == "Day" else v for h, v in zip(heads, r)])
 book.save("d.xlsx")
 `, query)
 	cmd.Dir = o.dir
