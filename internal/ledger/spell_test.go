@@ -18,19 +18,20 @@ func (o *office) spells(from, until time.Time) []string {
 	o.view(func(v *View) error {
 		all, err := v.Spells(from, until)
 		for _, s := range all {
-			line := fmt.Sprintf("%s %s", s.Thing, s.Was)
+			var line strings.Builder
+			fmt.Fprintf(&line, "%s %s", s.Thing, s.Was)
 			if s.To.IsZero() {
-				line += " open"
+				line.WriteString(" open")
 			} else {
-				line += fmt.Sprintf(" %s %s by %s", s.To.Sub(s.From), s.Then, s.By.Name)
+				fmt.Fprintf(&line, " %s %s by %s", s.To.Sub(s.From), s.Then, s.By.Name)
 			}
 			if s.Settled != nil {
-				line += " " + s.Settled.Verb + ": " + s.Settled.Why
+				line.WriteString(" " + s.Settled.Verb + ": " + s.Settled.Why)
 			}
 			for _, r := range s.Reasons {
-				line += " [" + r.Code + "]"
+				line.WriteString(" [" + r.Code + "]")
 			}
-			out = append(out, strings.Join(strings.Fields(line), " "))
+			out = append(out, strings.Join(strings.Fields(line.String()), " "))
 		}
 		return err
 	})
