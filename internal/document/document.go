@@ -98,10 +98,23 @@ var read = struct {
 	sync.Mutex
 	known map[[sha256.Size]byte]*Document
 	order [][sha256.Size]byte
+	bytes int // of their texts
 }{known: map[[sha256.Size]byte]*Document{}}
 
-// maxKnown bounds what is remembered; a month's invoices are fewer.
-const maxKnown = 256
+// maxKnown bounds what is remembered: a month's invoices, looked at in their order again and again, have to be fewer, for of
+// one more than fits none would be found again. maxKnownText bounds their texts, of which a page has a few thousand bytes.
+const (
+	maxKnown     = 5000
+	maxKnownText = 64 << 20
+)
+
+// size is how much of a document is remembered.
+func (d *Document) size() (n int) {
+	for _, p := range d.Pages {
+		n += len(p)
+	}
+	return n
+}
 
 // forget is when a file that took too long is tried once more.
 const forget = 15 * time.Minute
@@ -132,12 +145,22 @@ func Read(ctx context.Context, pdf []byte) (*Document, error) {
 		if d.Trouble == CodeSlow {
 			d.Created = time.Now()
 		}
-		read.order = slices.DeleteFunc(read.order, func(s [sha256.Size]byte) bool { return s == sum })
-		if len(read.order) >= maxKnown {
-			delete(read.known, read.order[0])
+		drop := func(s [sha256.Size]byte) {
+			if old := read.known[s]; old != nil {
+				read.bytes -= old.size()
+				delete(read.known, s)
+			}
+		}
+		if _, again := read.known[sum]; again {
+			drop(sum)
+			read.order = slices.DeleteFunc(read.order, func(s [sha256.Size]byte) bool { return s == sum })
+		}
+		for len(read.order) > 0 && (len(read.order) >= maxKnown || read.bytes+d.size() > maxKnownText) {
+			drop(read.order[0])
 			read.order = read.order[1:]
 		}
 		read.known[sum], read.order = d, append(read.order, sum)
+		read.bytes += d.size()
 	}
 	if d.Trouble != "" {
 		return nil, problem(d.Trouble, nil)

@@ -21,7 +21,7 @@ func file(t testing.TB, name string) []byte {
 
 // Each of the programs that offices make PDFs with, and what can't be judged.
 func TestWhatProgramsMake(t *testing.T) {
-	for _, name := range []string{"chromium.pdf", "libreoffice.pdf", "protected.pdf"} {
+	for _, name := range []string{"chromium.pdf", "libreoffice.pdf", "protected.pdf", "cairo.pdf", "reportlab.pdf"} {
 		t.Run(name, func(t *testing.T) {
 			d, err := Read(t.Context(), file(t, name))
 			if err != nil {

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 }
 
 // realPDF is an invoice that Chromium made: 株式会社アクメ商事 御中, 2026年11月分, INV-2026-1101, 129,800円, T7123456789012.
-func realPDF(t *testing.T, name string) string {
+func realPDF(t testing.TB, name string) string {
 	t.Helper()
 	b, err := os.ReadFile("../document/testdata/" + name)
 	if err != nil {

@@ -311,7 +311,7 @@ func (d *desk) summaryAt(now time.Time) map[string]string {
 }
 
 // fromOf is the From line as its reader sees it.
-func fromOf(t *testing.T, d *desk, m ledger.Message) string {
+func fromOf(t testing.TB, d *desk, m ledger.Message) string {
 	t.Helper()
 	var from string
 	d.view(func(v *ledger.View) error {
@@ -332,7 +332,7 @@ func fromOf(t *testing.T, d *desk, m ledger.Message) string {
 }
 
 // noCommands holds a summary to its sixth rule: no command line, no path of the server.
-func noCommands(t *testing.T, dir, text string) {
+func noCommands(t testing.TB, dir, text string) {
 	t.Helper()
 	for _, bad := range []string{"bod confirm", "bod release", "bod settle", "bod do ", "bod retry", "bod skip", "--by", "--set", dir, "/tmp/", "/var/", "/srv/"} {
 		if strings.Contains(text, bad) {
@@ -388,7 +388,7 @@ func commandsAway(text string) string {
 	return strings.Join(out, "\n")
 }
 
-func decodeAddress(t *testing.T, s string) string {
+func decodeAddress(t testing.TB, s string) string {
 	t.Helper()
 	a, err := parseFrom(s)
 	if err != nil {

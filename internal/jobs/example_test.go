@@ -57,7 +57,7 @@ func TestExampleLetters(t *testing.T) {
 }
 
 // house holds a mail's words against what a machine can check of the house's rules.
-func house(t *testing.T, l calendar.Language, subject, text string) {
+func house(t testing.TB, l calendar.Language, subject, text string) {
 	t.Helper()
 	for i, line := range strings.Split(text, "\n") {
 		if n := textWidth(line, l != calendar.English); n > columns && strings.ContainsAny(strings.TrimSpace(line), " 　") {

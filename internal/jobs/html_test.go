@@ -26,7 +26,7 @@ import (
 )
 
 // htmlPart is the HTML of sealed bytes.
-func htmlPart(t *testing.T, body []byte) string {
+func htmlPart(t testing.TB, body []byte) string {
 	t.Helper()
 	m, err := mail.ReadMessage(bytes.NewReader(body))
 	if err != nil {
@@ -91,7 +91,7 @@ func bare(s string) string {
 func tagsAway(h string) string { return html.UnescapeString(anyTag.ReplaceAllString(h, "")) }
 
 // holdHTML holds the HTML of a mail of bod's own to the text beside it, and to the rules for mail programs.
-func holdHTML(t *testing.T, l calendar.Language, text, h string) {
+func holdHTML(t testing.TB, l calendar.Language, text, h string) {
 	t.Helper()
 	if h == "" {
 		t.Fatal("there is no HTML")
@@ -163,7 +163,7 @@ var ornament = map[string]string{
 }
 
 // holdWord holds the HTML to what Outlook's engine reads. It can't be run here.
-func holdWord(t *testing.T, h string) {
+func holdWord(t testing.TB, h string) {
 	t.Helper()
 	for _, m := range regexp.MustCompile(`<(\w+)\b([^>]*)>`).FindAllStringSubmatch(h, -1) {
 		tag, attributes := m[1], m[2]

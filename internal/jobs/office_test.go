@@ -13,7 +13,7 @@ import (
 
 // office is a jobs.toml with its files in a folder of its own.
 type office struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	c   *config.Config
 }
@@ -81,7 +81,7 @@ confirm = { by = ["tanaka"], count = 1 }
 const goodPDF = "%PDF-1.7\n1 0 obj\nendobj\ntrailer\n%%EOF\n"
 
 // newOffice writes the files and loads jobs.toml, which has to be without problems.
-func newOffice(t *testing.T, jobsToml string, files map[string]string) *office {
+func newOffice(t testing.TB, jobsToml string, files map[string]string) *office {
 	t.Helper()
 	o := &office{t: t, dir: t.TempDir()}
 	for name, text := range files {
@@ -127,6 +127,7 @@ func (o *office) world(job, period string, now time.Time) *World {
 	j := o.c.Job(job)
 	if j == nil {
 		o.t.Fatalf("there is no job %s", job)
+		return nil // Fatal does not come back, which a testing.TB does not promise
 	}
 	occ, ok := j.When.Of(period)
 	if !ok {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes the PDFs of the tests with the programs that offices have. Debian: chromium libreoffice-calc fonts-morisawa-bizud-gothic
-# ghostscript qpdf. What is made differs with the programs' versions, so that it is made once and kept.
+# ghostscript qpdf; make_more.py makes those of reportlab and cairo. What is made differs with the programs' versions, so that it is made once and kept.
 set -eu
 cd "$(dirname "$0")"
 chromium --headless --no-sandbox --disable-gpu --no-pdf-header-footer --print-to-pdf=chromium.pdf invoice.html
