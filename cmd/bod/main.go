@@ -23,6 +23,8 @@ import (
 
 func main() {
 	readPDF(os.Args)
+	// A core file would hold letters, addresses and the password. The service's unit says so too, but bod is started by hand as well.
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once, as the system does it
 	os.Exit(status(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)))

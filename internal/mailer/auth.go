@@ -71,6 +71,7 @@ func (s *server) login(ctx context.Context, l *line, conn net.Conn) error {
 	l.begin(commandLimit)
 	err = l.Auth(&guarded{Auth: auth})
 	if err == nil {
+		l.hide = func(words string) string { return s.hide(words, secret) }
 		return nil
 	}
 	code, words := answer(err)

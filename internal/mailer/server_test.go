@@ -465,6 +465,33 @@ func TestSecretsStaySecret(t *testing.T) {
 	}
 }
 
+// TestSecretsStaySecretAfterTheLogin: nor do those that took the login and repeat it later, in whatever answer.
+func TestSecretsStaySecretAfterTheLogin(t *testing.T) {
+	const secret = "open+Sesame/1234 x"
+	forms := []string{secret, base64.StdEncoding.EncodeToString([]byte(secret)), base64.StdEncoding.EncodeToString([]byte("\x00keiri\x00" + secret))}
+	for at, codes := range map[string][]string{"MAIL": {"550", "451", "530"}, "RCPT": {"550", "450", "421"}, "DATA": {"554", "451"}, ".": {"250", "554", "451", "600", "quite"}} {
+		for _, code := range codes {
+			for _, form := range forms {
+				s := &script{answers: map[string]string{"EHLO": "250-mail.test\n250 AUTH PLAIN", at: code + " of keiri, who said " + form}}
+				session, err := s.server(t, ServerOptions{User: "keiri", Password: password(secret)}).Open(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				rs, _ := session.Carry(t.Context(), parcel("a@x.example"))
+				session.Close()
+				if len(rs) != 1 || !strings.Contains(rs[0].Words, "who said …") {
+					t.Errorf("%s %s: %+v", at, code, rs)
+				}
+				for _, form := range forms {
+					if strings.Contains(fmt.Sprintf("%+v", rs), form) {
+						t.Errorf("%s %s: %+v", at, code, rs)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestXOAUTH2: a token is fetched with client credentials, kept while it is good, and fetched anew after a refusal.
 func TestXOAUTH2(t *testing.T) {
 	const secret, good = "client-secret-1234", "token-1234-abcd"

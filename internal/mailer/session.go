@@ -29,13 +29,19 @@ func (s *session) Close() error {
 // attempt collects the receipts of one Carry. Each recipient gets exactly one, the first that is known.
 type attempt struct {
 	receipts []Receipt
+	hide     func(words string) string // see line
 }
 
 func (a *attempt) set(i int, result Result, stage string, code int, words string) {
 	r := &a.receipts[i]
-	if r.Result == "" {
-		r.Result, r.Stage, r.Code, r.Words, r.At = result, stage, code, clean(words, maxWords), time.Now()
+	if r.Result != "" {
+		return
 	}
+	words = clean(words, maxWords)
+	if a.hide != nil {
+		words = a.hide(words)
+	}
+	r.Result, r.Stage, r.Code, r.Words, r.At = result, stage, code, words, time.Now()
 }
 
 // rest gives all that are still open the same receipt.
@@ -47,7 +53,7 @@ func (a *attempt) rest(result Result, stage string, code int, words string) {
 
 // Carry makes one attempt.
 func (s *session) Carry(ctx context.Context, p Parcel) ([]Receipt, bool) {
-	a := &attempt{receipts: make([]Receipt, len(p.To))}
+	a := &attempt{receipts: make([]Receipt, len(p.To)), hide: s.line.hide}
 	for i, to := range p.To {
 		a.receipts[i].To = to
 	}

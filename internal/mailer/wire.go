@@ -69,6 +69,10 @@ type line struct {
 	*smtp.Client
 	wire    *wire
 	replies *replies // from when the session stands
+
+	// hide takes the login's secret out of what the server says later on: one that logs a whole dialogue may quote it in any
+	// answer, and answers go into the ledger, the log and the mails about them. nil without a login.
+	hide func(words string) string
 }
 
 // replies are what the server says, on the way to the client. The client takes the beginning of a line for all of it when the
