@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -48,6 +50,22 @@ func private(t *testing.T) string {
 	return dir
 }
 
+// TestEarlierLedgersAreAll: each schema but the newest has a ledger that a program of that time wrote. Who changes the schema keeps one of the
+// schema before.
+func TestEarlierLedgersAreAll(t *testing.T) {
+	all, err := migrations()
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no migrations: %v", err)
+	}
+	earlier := earlierLedgers(t)
+	for _, m := range all[:len(all)-1] {
+		number, _, _ := strings.Cut(m.name, "_")
+		if earlier[number] == nil {
+			t.Errorf("no ledger of the schema %s lies in testdata/earlier", number)
+		}
+	}
+}
+
 // TestEarlierLedgers opens what earlier versions wrote: it is brought up, nothing in it is lost or moved, it still
 // verifies, and work goes on.
 func TestEarlierLedgers(t *testing.T) {
@@ -57,7 +75,7 @@ func TestEarlierLedgers(t *testing.T) {
 			if err := os.WriteFile(filepath.Join(dir, "ledger.db"), db, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			now := time.Date(2026, 11, 24, 23, 30, 0, 0, time.UTC)
+			now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) // after all of them
 			l, err := Open(t.Context(), dir, Options{Now: func() time.Time { return now }, Trial: true})
 			if err != nil {
 				t.Fatal(err)
@@ -108,13 +126,14 @@ func TestEarlierLedgers(t *testing.T) {
 // FuzzOpen opens a ledger of which some bytes are others: it says what is wrong or it opens and verify tells; it neither
 // panics nor hangs, and the file that was damaged lies there still.
 func FuzzOpen(f *testing.F) {
-	base := earlierLedgers(f)["0001"]
-	for _, at := range []uint32{0, 17, 19, 27, 44, 95, 100, 4096, 4100, 8192, 40000, 90000} {
-		f.Add(at, []byte{0xFF, 0x00, 0x7F, 0x80})
-		f.Add(at, []byte(strings.Repeat("\x00", 600)))
+	earlier := earlierLedgers(f)
+	names := slices.Sorted(maps.Keys(earlier))
+	for i, at := range []uint32{0, 17, 19, 27, 44, 95, 100, 4096, 4100, 8192, 40000, 90000} {
+		f.Add(uint8(i), at, []byte{0xFF, 0x00, 0x7F, 0x80})
+		f.Add(uint8(i), at, []byte(strings.Repeat("\x00", 600)))
 	}
-	f.Fuzz(func(t *testing.T, at uint32, with []byte) {
-		db := bytes.Clone(base)
+	f.Fuzz(func(t *testing.T, which uint8, at uint32, with []byte) {
+		db := bytes.Clone(earlier[names[int(which)%len(names)]])
 		copy(db[int(at)%len(db):], with)
 		dir := private(t)
 		file := filepath.Join(dir, "ledger.db")

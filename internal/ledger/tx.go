@@ -95,7 +95,6 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f })
 }
 
-// month is the counter's month of this transaction, in the zone of its now: 2611.
 // PutOffice keeps what holds for every job (JSON), when it is another than before.
 func (tx *Tx) PutOffice(says []byte) error {
 	have, err := tx.Office()
@@ -112,6 +111,7 @@ func (tx *Tx) PutOffice(says []byte) error {
 	return err
 }
 
+// month is the counter's month of this transaction, in the zone of its now: 2611.
 func (tx *Tx) month() int64 { return int64(tx.now.Year()%100*100 + int(tx.now.Month())) }
 
 func (tx *Tx) serial(table string) (month, serial int64, err error) {
