@@ -161,7 +161,8 @@ type sheet struct {
 }
 
 type pageNeed struct {
-	By, Due, Title string
+	By, For, Title string
+	AtOnce         bool
 	Reasons        [][2]string
 }
 
@@ -183,7 +184,7 @@ func (b *desk) sheet(title string) sheet {
 	word := map[string]string{
 		"needed": b.in("いつまでに要るもの", "Needed by"), "neededNone": b.in("このあいだに要るものは、すべてそろっています。", "All that these days need is there."),
 		"timeline": b.in("日ごとの予定", "Day by day"), "summaries": b.in("本日のまとめ", "Summaries"), "grounds": b.in("このリハーサルについて", "About this rehearsal"),
-		"by": b.in("まで", "needed"), "for": b.in("に送る分", "to be sent"), "back": b.in("一覧へ", "All"), "eml": b.in("メール（.eml）を開く", "Open the mail (.eml)"),
+		"by": b.in("まで", "needed"), "atOnce": b.in("いますぐ", "at once"), "back": b.in("一覧へ", "All"), "eml": b.in("メール（.eml）を開く", "Open the mail (.eml)"),
 		"txt": b.in("文章だけ", "Text only"), "view": b.in("飾りのある形で見る", "As HTML"), "none": b.in("このあいだに、送るものも頼むこともありません。", "Nothing is to be sent or asked in these days."),
 	}
 	return sheet{Lang: string(b.lang), Title: title, Words: word, Style: pageStyle}
@@ -206,7 +207,7 @@ func (b *desk) indexPage(p *played) ([]byte, error) {
 	x := b.sheet(b.in("リハーサル ", "Rehearsal ") + b.span(p))
 	x.Heading, x.Span, x.Grounds = b.in("リハーサル", "Rehearsal"), b.span(p), b.grounds(p)
 	for _, n := range p.needs {
-		y := pageNeed{By: p.moment(n.by, b.lang), Due: p.moment(n.due, b.lang), Title: n.title}
+		y := pageNeed{By: p.moment(n.by, b.lang), For: b.neededFor(p, n), Title: n.title, AtOnce: n.atOnce}
 		for _, r := range n.reasons {
 			y.Reasons = append(y.Reasons, [2]string{r.Text, r.Next})
 		}
@@ -275,10 +276,10 @@ var pages = template.Must(template.New("").Parse(`
 
 <section class="needs"><h2>{{.Words.needed}}{{with .Needs}} <span class="count">{{len .}}</span>{{end}}</h2>
 {{range .Needs}}<article>
-<p class="by"><strong>{{.By}}</strong> {{$.Words.by}}</p>
+<p class="by">{{if .AtOnce}}<strong>{{$.Words.atOnce}}</strong>{{else}}<strong>{{.By}}</strong> {{$.Words.by}}{{end}}</p>
 <h3>{{.Title}}</h3>
 {{range .Reasons}}<p>{{index . 0}}</p>{{with index . 1}}<p class="next">{{.}}</p>{{end}}{{end}}
-<p class="due">{{.Due}} {{$.Words.for}}</p>
+<p class="due">{{.For}}</p>
 </article>
 {{else}}<p class="well">{{.Words.neededNone}}</p>{{end}}</section>
 

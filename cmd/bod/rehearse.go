@@ -110,6 +110,7 @@ type playedMail struct {
 // lack is something that has to be there by a day.
 type lack struct {
 	by, due time.Time
+	atOnce  bool // its moment to be prepared is past already
 	job     string
 	title   string
 	reasons []ledger.Reason
@@ -320,16 +321,17 @@ func (b *desk) collect(c *config.Config, v *ledger.View, r *daemon.Rehearsal, p 
 		p.moments = append(p.moments, g)
 	}
 	for _, n := range r.Needs {
-		if !within(n.By) && !within(n.Due) {
-			continue
-		}
 		run, err := v.Run(n.Run)
 		if err != nil {
 			return err
 		}
+		// What waits since before these days is needed too, unless it was given up before they begin.
+		if n.By.After(p.until) || n.Due.Before(p.from) && run.State != ledger.RunWaiting && run.Changed.Before(p.from) {
+			continue
+		}
 		var g moment
 		b.name(c, v, &g, run)
-		p.needs = append(p.needs, lack{by: late(n.By), due: n.Due.In(c.Zone), job: g.job, title: g.title, reasons: n.Reasons})
+		p.needs = append(p.needs, lack{by: late(n.By), due: n.Due.In(c.Zone), atOnce: n.By.Before(p.from) && p.from.Sub(b.now()) < time.Minute, job: g.job, title: g.title, reasons: n.Reasons})
 		for _, m := range p.moments {
 			if m.what == momentWait && m.job == g.job && m.due.Equal(n.Due) {
 				for _, why := range n.Reasons {
@@ -618,7 +620,11 @@ func (b *desk) printPlayed(p *played, out string) {
 		b.say("  %s\n", b.in("ありません。このあいだに要るものは、すべてそろっています", "nothing: all that these days need is there"))
 	}
 	for _, n := range p.needs {
-		for i, line := range wrap(fmt.Sprintf(b.in("%sまで  %s", "%s  %s"), p.moment(n.by, b.lang), n.title), 78) {
+		words := fmt.Sprintf(b.in("%sまで  %s", "%s  %s"), p.moment(n.by, b.lang), n.title)
+		if n.atOnce {
+			words = fmt.Sprintf(b.in("いますぐ  %s（%s）", "at once  %s (%s)"), n.title, b.neededFor(p, n))
+		}
+		for i, line := range wrap(words, 78) {
 			b.say("%s%s\n", strings.Repeat(" ", 2+2*min(i, 1)), line)
 		}
 		for _, r := range n.reasons {
@@ -632,6 +638,15 @@ func (b *desk) printPlayed(p *played, out string) {
 	}
 	b.section("書かれたメール", "Mails")
 	b.say(b.in("  %d通。次のページをブラウザーで開くと、1通ずつ読めます\n  %s\n", "  %d; open this page in a browser to read each\n  %s\n"), len(p.mails), filepath.Join(out, "index.html"))
+}
+
+// neededFor says when what lacks something is to go, or was.
+func (b *desk) neededFor(p *played, n lack) string {
+	words := b.in("%s に送る分", "to be sent at %s")
+	if n.due.Before(p.from) {
+		words = b.in("%s に送る予定でした", "it was to go at %s")
+	}
+	return fmt.Sprintf(words, p.moment(n.due, b.lang))
 }
 
 // summaryRule says when the summaries come, as they were played.
