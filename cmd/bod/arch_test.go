@@ -4,11 +4,13 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +111,67 @@ func module(t *testing.T) []file {
 		t.Fatalf("only %d Go files were found below %s", len(files), root)
 	}
 	return files
+}
+
+// CONTRIBUTING shows the packages and the doors as they are.
+func TestContributingShowsTheHouse(t *testing.T) {
+	text, err := os.ReadFile("../../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pkg := range arrows {
+		if !strings.Contains(string(text), "\n    "+pkg+"/ ") {
+			t.Errorf("the shape of the house lacks %s", pkg)
+		}
+	}
+	shown := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if cells := strings.Split(line, "|"); len(cells) == 4 {
+			for name := range strings.SplitSeq(cells[1], ",") {
+				shown[strings.TrimSpace(name)] = strings.TrimSpace(cells[2])
+			}
+		}
+	}
+	for library, pkgs := range doors {
+		if len(pkgs) == 0 || library == "golang.org/x/text" {
+			continue // tests only, and the language itself
+		}
+		var names []string
+		for _, p := range pkgs {
+			names = append(names, strings.TrimPrefix(p, "internal/"))
+		}
+		if got, want := shown[strings.TrimPrefix(library, "github.com/")], strings.Join(names, ", "); got != want {
+			t.Errorf("the door of %s is shown as %q, not %q", library, got, want)
+		}
+	}
+}
+
+// README's tables name every command, in both languages.
+func TestReadmeNamesEveryCommand(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ja, en, is := strings.Cut(string(text), "\n# bod in English\n")
+	if !is {
+		t.Fatal("README has no English part")
+	}
+	for lang, part := range map[string]string{"ja": ja, "en": en} {
+		table := ""
+		for line := range strings.Lines(part) {
+			if strings.HasPrefix(line, "| `bod ") {
+				table += line
+			}
+		}
+		for _, c := range newDesk([]string{"--file", "none.toml"}, nil, io.Discard, io.Discard).root().Commands() {
+			if c.Hidden || c.Name() == "help" {
+				continue
+			}
+			if !regexp.MustCompile("`(bod )?" + c.Name() + "[ `]").MatchString(table) {
+				t.Errorf("%s: README does not name %s", lang, c.Name())
+			}
+		}
+	}
 }
 
 // The imports point one way, and each library has one door.
