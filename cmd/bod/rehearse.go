@@ -464,7 +464,8 @@ func addressed(c *config.Config, r ledger.Recipient, l calendar.Language) string
 			return p.Name
 		}
 	}
-	return r.Mail
+	// An addressee of a table: its name is the table's.
+	return cmp.Or(r.Name, r.Mail)
 }
 
 func addOnce(list []string, s string) []string {
@@ -520,10 +521,18 @@ func (b *desk) grounds(p *played) []string {
 	return out
 }
 
+// listedNames is how many addressees, and how many files, a moment lists.
+const listedNames = 7
+
 // details are the lines below a moment's title.
 func (b *desk) details(p *played, m *moment) []string {
 	var out []string
-	list := func(names []string) string { return strings.Join(names, b.in("、", ", ")) }
+	list := func(names []string) string {
+		if n := len(names) - listedNames; n > 1 { // a letter to each row of a table may have sixty
+			names = append(slices.Clone(names[:listedNames]), fmt.Sprintf(b.in("ほか%d件", "and %d more"), n))
+		}
+		return strings.Join(names, b.in("、", ", "))
+	}
 	switch m.what {
 	case momentConfirm:
 		ask := b.in("%sへ：%s に送る前の確認のお願い", "%s: please confirm before it goes at %s")

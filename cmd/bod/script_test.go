@@ -14,9 +14,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"bod/internal/document"
 )
 
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == document.Command { // a page's rehearsal reads PDFs in this program's child
+		os.Exit(document.Serve(os.Stdin, os.Stdout))
+	}
 	testscript.Main(m, map[string]func(){"bod": main})
 }
 

@@ -63,7 +63,9 @@ func TestTwoMonthsOfTheExample(t *testing.T) {
 		events := []event{
 			{at(t, "11-25 09:30"), arrive("請求書/2026-11/minato-2611-0044.pdf", away["請求書/2026-11/minato-2611-0044.pdf"])},
 			{at(t, "11-30 16:40"), arrive("月次レポート/2026-11/売上_202611.xlsx", away["月次レポート/2026-11/売上_202611.xlsx"])},
+			// November's invoice once more, under December's name, and then the right one.
 			{at(t, "12-25 11:30"), arrive("請求書/2026-12/minato-2612-0047.pdf", away["請求書/2026-11/minato-2611-0044.pdf"])},
+			{at(t, "12-25 14:30"), arrive("請求書/2026-12/minato-2612-0047.pdf", filepath.Join("testdata", "minato-2612-0047.pdf"))},
 		}
 		for day := began; day.Month() <= 12 && day.Year() == 2026; day = day.AddDate(0, 0, 1) {
 			events = append(events, event{day.Add(14 * time.Hour), func() { confirmAll(t, l, "tanaka") }})

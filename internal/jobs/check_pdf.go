@@ -283,18 +283,30 @@ func (a amountOf) judge(s *subject) (Result, error) {
 	if v.Type() != table.Number {
 		return Result{Verdict: Unjudged, What: s.say("比べる金額がありません", "there is no amount to compare with"), Figures: []Figure{read}}, nil
 	}
-	label := a.equals.Source()
-	if names := a.equals.Sources(); len(names) > 0 {
-		label = names[0]
-		if x, ok := Sources(s.world.Config)[label]; ok && x.Title() != "" {
-			label = x.Title()
-		}
-	}
+	label := a.beside(s)
 	r := Result{Verdict: Passed, What: s.say("PDFの金額は、%sと同じです", "the PDF's amount is that of %s", label), Figures: []Figure{{label, s.amount(v.Number())}, read}}
 	if !v.Number().Equal(total) {
 		r.Verdict, r.What = Wrong, s.say("PDFの金額が、%sと合いません", "the PDF's amount is not that of %s", label)
 	}
 	return r, nil
+}
+
+// beside names what the PDF's amount is held against: the table that it comes from, be it by equals itself or by the amount
+// of each row.
+func (a amountOf) beside(s *subject) string {
+	names := a.equals.Sources()
+	if spec, ok := s.world.Job.Spec.(*sendSpec); ok && len(names) == 0 && spec.Each != nil && slices.Contains([]string{"金額", "amount"}, strings.TrimSpace(a.equals.Source())) {
+		if names = []string{spec.Each.Source}; spec.Each.Amount != "" {
+			r, _ := table.CompileValue(spec.Each.Amount, table.RuleScope{Source: sourceColumns(s.world.Config)})
+			if r != nil && len(r.Sources()) > 0 {
+				names = r.Sources()
+			}
+		}
+	}
+	if len(names) == 0 {
+		return a.equals.Source()
+	}
+	return sourceTitle(s.world.Config, names[0])
 }
 
 // amount is an amount as people read it.

@@ -31,7 +31,7 @@ const (
 
 // compareRows is compare for a run that writes to the rows of a table: what differs from last time, in a few points.
 func compareRows(c *config.Config, e *each, shown []shownMessage, earlier []ledger.Message) (look, well []string) {
-	l := c.Language
+	l, table := c.Language, sourceTitle(c, e.Source)
 	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
 	point := func(ja, en string, rows []string) {
 		if len(rows) == 0 {
@@ -88,7 +88,7 @@ func compareRows(c *config.Config, e *each, shown []shownMessage, earlier []ledg
 	if letters > 0 {
 		look = append(look, t("手紙の文面が前回から変わりました", "The letter's text changed since last time"))
 	}
-	well = append(well, t(fmt.Sprintf("宛先は、表「%s」と予定表（jobs.toml）のとおりです", e.Source), fmt.Sprintf("The addresses are those of the table %s and of jobs.toml", e.Source)))
+	well = append(well, t(fmt.Sprintf("宛先は、表「%s」と予定表（jobs.toml）のとおりです", table), fmt.Sprintf("The addresses are those of the table %s and of jobs.toml", table)))
 	if same > 0 {
 		well = append(well, t(fmt.Sprintf("宛先のアドレスが前回と同じもの：%d件", same), fmt.Sprintf("With last time's address: %d", same)))
 	}

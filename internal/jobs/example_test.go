@@ -30,11 +30,16 @@ func TestExampleLetters(t *testing.T) {
 			if j.Kind != "send" {
 				continue
 			}
+			if s, ok := j.Spec.(*sendSpec); ok {
+				s.Checks = nil // the words are looked at here; reading the PDFs takes half a second each
+			}
 			for _, o := range j.When.Due(tokyo(2026, 11, 1, 0, 0), tokyo(2026, 12, 31, 23, 59)) {
 				// The example's files were written today, so the look is an hour later than their last change.
 				w := &World{Now: time.Now().Add(time.Hour), Config: c, Job: j, Identity: j.Name, Occurrence: o}
 				k, _ := KindOf(j.Kind)
+				done := w.OpenTables()
 				p, err := k.Prepare(t.Context(), w)
+				done()
 				if err != nil {
 					t.Fatal(err)
 				}

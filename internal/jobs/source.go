@@ -35,6 +35,16 @@ func Sources(c *config.Config) map[string]*table.Source {
 	return out
 }
 
+// sourceTitle is what people call a table: its title, else its name in jobs.toml.
+func sourceTitle(c *config.Config, name string) string {
+	if s := c.Source(name); s != nil {
+		if spec, ok := s.Spec.(*table.Source); ok && spec != nil && spec.Title() != "" {
+			return spec.Title()
+		}
+	}
+	return name
+}
+
 // TableWorld is what the sources of a configuration may reach. With played time nothing is told by how long ago a file
 // was written.
 func TableWorld(c *config.Config, now time.Time, played bool) *table.World {
