@@ -168,6 +168,30 @@ func TestGuards(t *testing.T) {
 	o.verified()
 }
 
+// What happens once has one row, whatever the program believes: a second live message with a key, or a second run of a period, is refused by
+// the database's own keys, not by a look before writing.
+func TestGuardsOnce(t *testing.T) {
+	o := full(t)
+	s, err := dial(t.Context(), o.file, false, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	for _, x := range []struct{ q, says string }{
+		{`INSERT INTO messages (month, serial, run, generation, asks, class, job, part, key, subject, addressee, sender, message_id, date, hash, size, inputs, amount, not_before, deadline, confirm_by, confirm_count, sealed, predecessor, queued, live)
+			SELECT month, serial + 1000, run, generation, asks, class, job, part, key, subject, addressee, sender, message_id, date, hash, size, inputs, amount, not_before, deadline, confirm_by, confirm_count, sealed, NULL, queued, live
+			FROM messages WHERE live = 1 LIMIT 1`, "UNIQUE constraint failed: messages.key"},
+		{`INSERT INTO runs (month, serial, job, period, nominal, due, prepare_at, state, reasons, late, generation, asks, only, early, said, created, changed)
+			SELECT month, serial + 1000, job, period, nominal, due, prepare_at, 'planned', reasons, late, generation, asks, only, early, said, created, changed
+			FROM runs LIMIT 1`, "UNIQUE constraint failed: runs.job, runs.period"},
+	} {
+		if err := s.script(x.q); err == nil || !strings.Contains(err.Error(), x.says) {
+			t.Errorf("the database says %v to a second one, by\n%s", err, x.q)
+		}
+	}
+	o.verified()
+}
+
 // A log that tells of a move which is not in the table was not written by bod, even
 // when its hashes are right.
 func TestVerifyFindsMoves(t *testing.T) {
