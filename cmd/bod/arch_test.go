@@ -157,17 +157,17 @@ func TestReadmeNamesEveryCommand(t *testing.T) {
 		t.Fatal("README has no English part")
 	}
 	for lang, part := range map[string]string{"ja": ja, "en": en} {
-		table := ""
+		var table strings.Builder
 		for line := range strings.Lines(part) {
 			if strings.HasPrefix(line, "| `bod ") {
-				table += line
+				table.WriteString(line)
 			}
 		}
 		for _, c := range newDesk([]string{"--file", "none.toml"}, nil, io.Discard, io.Discard).root().Commands() {
 			if c.Hidden || c.Name() == "help" {
 				continue
 			}
-			if !regexp.MustCompile("`(bod )?" + c.Name() + "[ `]").MatchString(table) {
+			if !regexp.MustCompile("`(bod )?" + c.Name() + "[ `]").MatchString(table.String()) {
 				t.Errorf("%s: README does not name %s", lang, c.Name())
 			}
 		}
