@@ -104,7 +104,7 @@ Exit status
 	}
 	add(groupRules, b.checkCommand(), b.diffCommand(), b.nextCommand(), b.rehearseCommand(), b.previewCommand(), b.sourceCommand())
 	add(groupWork, b.runCommand())
-	add(groupLook, b.statusCommand(), b.runsCommand(), b.messagesCommand(), b.showCommand())
+	add(groupLook, b.statusCommand(), b.runsCommand(), b.messagesCommand(), b.showCommand(), b.reviewCommand())
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),
 		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand(),
 		b.stopCommand(), b.startCommand())

@@ -160,7 +160,7 @@ type Confirm struct {
 
 // Job is one rule, agreed before the work.
 type Job struct {
-	Name      string // as in the file; "summary" for [summary], MorningName for its morning
+	Name      string // as in the file; "summary" for [summary], MorningName and ReviewName for what else its readers get
 	Renamed   string // renamed_from, "" for none
 	Kind      string
 	Title     string

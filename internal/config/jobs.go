@@ -499,6 +499,26 @@ func (l *loader) summary() {
 	l.c.jobs[summaryName] = job
 	l.c.Jobs = append(l.c.Jobs, job)
 	l.morning(s, job)
+	l.review(s, job)
+}
+
+// review makes the reserved job of the monthly review: the summary's readers, on the first business day of the month after. It
+// tells the same whenever it comes, so it has the month to come in.
+func (l *loader) review(s *section, summary *Job) {
+	e := s.get("review")
+	if e == nil {
+		return
+	}
+	job := *summary
+	job.Name, job.When = ReviewName, nil
+	job.About, _ = calendar.ParseAbout("previous month")
+	job.Title = say("月のふりかえり", "Monthly review").In(l.c.Language)
+	job.Missed, job.Line = MissedLatest, l.at.line(e.off)
+	job.LateUntil, _ = calendar.ParseLead("20 days")
+	if at := s.str("review"); at != "" {
+		l.schedule(s, &job, l.rule(calendar.ParseTable(map[string]any{"every": "month", "day": "1st business day", "at": at})), func(string) int { return e.val })
+	}
+	l.reserve(s, summary, &job)
 }
 
 // morning makes the reserved job of the morning notice: the summary's readers and days at another time. One that is
@@ -516,6 +536,11 @@ func (l *loader) morning(s *section, summary *Job) {
 	if at := s.str("morning"); at != "" {
 		l.schedule(s, &job, l.rule(calendar.ParseTable(map[string]any{"every": "business day", "at": at})), func(string) int { return e.val })
 	}
+	l.reserve(s, summary, &job)
+}
+
+// reserve puts a job beside the summary that it was made of.
+func (l *loader) reserve(s *section, summary, job *Job) {
 	if l.f.errors > 0 || job.When == nil {
 		return
 	}
@@ -527,8 +552,8 @@ func (l *loader) morning(s *section, summary *Job) {
 	if job.Rule, err = json.Marshal(r); err != nil {
 		return
 	}
-	l.c.jobs[MorningName] = &job
-	l.c.Jobs = append(l.c.Jobs, &job)
+	l.c.jobs[job.Name] = job
+	l.c.Jobs = append(l.c.Jobs, job)
 }
 
 // plain makes a value of the tree one that JSON can write.

@@ -105,6 +105,7 @@ var ownKeys = []Key{
 	{"summary", "at", "time", `"17:00"`, say("毎営業日のまとめを送る時刻", "when the summary goes on each business day"), `at = "17:00"`, false},
 	{"summary", "when", "schedule", "", say("毎営業日でないときの予定。at の代わりに書きます", "the schedule when it is not every business day, instead of at"), `when = "毎営業日 17:00"`, false},
 	{"summary", "morning", "time", "", say("朝のお知らせの時刻。その日に要るのにまだそろっていないもの、確認がまだのものがある営業日にだけ届きます。書かなければ届きません", "when the morning notice goes: it comes only on business days on which something is needed that is not there or not confirmed yet; not said: never"), `morning = "8:45"`, false},
+	{"summary", "review", "time", "", say("月のふりかえりの時刻。次の月の最初の営業日に、人の手が要ったこと、送る前に止めたもの、片付くまでの時間などを1通にまとめます。書かなければ届きません", "when the monthly review goes, on the first business day of the month after: what needed a person, what was held back in time, how long it took; not said: never"), `review = "9:00"`, false},
 	{"summary", "title", "text", "", say("件名に使う呼び名", "what it is called"), `title = "本日のまとめ"`, false},
 	{"summary", "owner", "name", "", say("担当者。なければ admin", "who looks after it; else admin"), `owner = "sato"`, false},
 	{"summary", "country", "text", "", say("休みの数え方。なければ [calendar] の country", "which days are closed; else the country of [calendar]"), `country = "jp-bank"`, false},

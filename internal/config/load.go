@@ -22,6 +22,9 @@ const summaryName = "summary"
 // MorningName is the reserved job of [summary] morning: what has to be ready today and is not yet.
 const MorningName = "morning"
 
+// ReviewName is the reserved job of [summary] review: what the month before teaches.
+const ReviewName = "review"
+
 // loader is one Load at work, with one file.
 type loader struct {
 	c     *Config
@@ -506,6 +509,9 @@ func (l *loader) goodName(s *section, e *entry, what string) bool {
 		s.problem(e.off, say("summary という名前の job は作れません", "a job cannot be called summary"),
 			say("まとめは [summary] に書きます。ほかの名前にしてください", "the summary is written in [summary]; choose another name"))
 		return false
+	case what == "job" && e.key == ReviewName:
+		s.problem(e.off, say("review という名前の job は作れません", "a job cannot be called review"),
+			say("月のふりかえりは [summary] の review に書きます。ほかの名前にしてください", "the monthly review is written as review in [summary]; choose another name"))
 	case what == "job" && e.key == MorningName:
 		s.problem(e.off, say("morning という名前の job は作れません", "a job cannot be called morning"),
 			say("朝のお知らせは [summary] の morning に書きます。ほかの名前にしてください", "the morning notice is written as morning in [summary]; choose another name"))

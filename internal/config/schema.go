@@ -294,7 +294,7 @@ func names(table string) *schema {
 	s := &schema{Pattern: `^[^\s/#@-][^/#@]{0,59}$`}
 	switch table {
 	case "job":
-		s.Not = &schema{Enum: []string{"notice", summaryName, MorningName}}
+		s.Not = &schema{Enum: []string{"notice", summaryName, MorningName, ReviewName}}
 	case "people", "partner":
 		s.Not = &schema{Enum: slices.Sorted(maps.Keys(allNames))}
 	}

@@ -79,6 +79,9 @@ func (s *standing) reaches(d *duty, mail string) bool {
 	if jobs.ByRow(d.job.Spec) && s.config.MayWriteTo(mail) {
 		return true // the rule names a column; the row was compared when the letter was queued
 	}
+	if jobs.ReviewReaches(s.config, d.job, mail) {
+		return true
+	}
 	if jobs.WatchReaches(s.config, d.job.Spec, mail) {
 		return true
 	}

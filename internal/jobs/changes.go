@@ -257,6 +257,8 @@ var specKeys = []struct{ key, ja, en string }{
 	{"company", "会社名の列", "Company from"}, {"dept", "部署の列", "Department from"}, {"person", "担当者の列", "Person from"}, {"amount", "金額", "Amount"},
 	{"if_no_file", "ファイルがないとき", "Without a file"}, {"once", "一度だけ送る", "Once"},
 	{"morning", "朝のお知らせ", "Morning notice"},
+	{"review", "月のふりかえり", "Monthly review"},
+	{"review_own", "担当者ごとのふりかえり", "Owners' own reviews"},
 }
 
 func specName(key string, l calendar.Language) string {

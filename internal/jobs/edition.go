@@ -385,7 +385,7 @@ func (e *edition) tally(reader *config.Person, since time.Time) (tally, error) {
 		}
 		return d
 	}
-	mine := func(job string) bool { return job == e.w.Identity || job == config.MorningName } // bod's own mails are no duties
+	mine := func(job string) bool { return job == e.w.Identity || ownJob(job) } // bod's own mails are no duties
 	due := map[int64]bool{}
 	for r, err := range v.Runs(ledger.RunQuery{DueFrom: since, DueUntil: now.Add(time.Microsecond)}) {
 		if err != nil {

@@ -349,7 +349,7 @@ func (f *finder) read(h mail.Header, keys []string) (found Found, why string) {
 	if e.rs[0].Name != "" {
 		found.Message.Addressee = e.rs[0].Name
 	}
-	if j := f.config.Job(job); job == "summary" || job == config.MorningName || j != nil && j.Kind == "summary" {
+	if j := f.config.Job(job); ownJob(job) || j != nil && j.Kind == "summary" {
 		found.Message.Class = ledger.ClassSummary
 		if n := summaryNumber.FindStringSubmatch(subject); n != nil {
 			number, _ := strconv.Atoi(n[1]) // digits only

@@ -227,8 +227,12 @@ func (b entry) html(s *sheet) {
 	if b.note != "" {
 		s.b.WriteString(" <span" + as("aside") + ">" + html.EscapeString(b.note) + "</span>")
 	}
+	look := "lacks"
+	if b.calm {
+		look = "aside"
+	}
 	for _, u := range b.under {
-		s.b.WriteString("<br>\n<span" + as("lacks") + ">" + s.lines(u) + "</span>")
+		s.b.WriteString("<br>\n<span" + as(look) + ">" + s.lines(u) + "</span>")
 	}
 	s.b.WriteString("</td></tr>\n")
 }

@@ -381,6 +381,9 @@ func (m matter) own(l calendar.Language) string {
 	if m.run.Job == config.MorningName {
 		return calendar.Text{JA: "朝のお知らせ", EN: "morning notice"}.In(l)
 	}
+	if m.run.Job == config.ReviewName {
+		return calendar.Text{JA: "月のふりかえり", EN: "monthly review"}.In(l)
+	}
 	return calendar.Text{JA: "まとめ", EN: "summary"}.In(l)
 }
 

@@ -122,6 +122,7 @@ type entry struct {
 	note  string // in brackets; on a line of its own where it would be too wide
 	hang  string // what the lines below begin with in the text
 	under []string
+	calm  bool // what is below tells, and asks for nothing
 }
 
 func (b entry) text(l calendar.Language) string {

@@ -17,7 +17,10 @@ import (
 type summary struct{}
 
 // summarySpec is whom it goes to.
-type summarySpec struct{ To []config.Addressee }
+type summarySpec struct {
+	To  []config.Addressee
+	Own bool // owners who don't read it get their part of the review
+}
 
 func (summary) Name() string { return "summary" }
 
@@ -25,13 +28,15 @@ func (summary) Keys() []config.Key {
 	return []config.Key{
 		{Table: "summary", Name: "to", Type: "list of names", Needed: true, Example: `to = ["sato", "tanaka"]`, Meaning: calendar.Text{
 			JA: "まとめを読む人（[people] の名前）。1人に1通ずつ届き、自分の件が先に並びます", EN: "who reads it: names of [people]; each gets a copy with their own matters first"}},
+		{Table: "summary", Name: "review_own", Type: "true or false", Default: "false", Example: `review_own = true`, Meaning: calendar.Text{
+			JA: "true なら、まとめを読まない担当者にも、月のふりかえりの自分の担当の分だけを送ります（何かあった月だけ）", EN: "true: owners who don't read the summary get their own part of the monthly review, in months in which there was something"}},
 	}
 }
 
 func (summary) Outside(*config.Config, any) bool { return false }
 
 func (summary) Decode(d *config.Decoder) any {
-	s := &summarySpec{To: d.Addressees("to")}
+	s := &summarySpec{To: d.Addressees("to"), Own: d.Bool("review_own", false)}
 	if d.Has("to") && len(s.To) == 0 {
 		d.Problem("to", calendar.Text{JA: "まとめを読む人がいません", EN: "nobody reads the summary"}, calendar.Text{JA: `to = ["名前"] のように書いてください`, EN: `write to = ["name"]`})
 	}
@@ -89,6 +94,9 @@ func (summary) Prepare(ctx context.Context, w *World) (Prepared, error) {
 	}
 	if w.Job.Name == config.MorningName {
 		return prepareMorning(ctx, w, s)
+	}
+	if w.Job.Name == config.ReviewName {
+		return prepareReview(ctx, w, s)
 	}
 	if due := dueOf(w); w.Now.Before(due) {
 		// A look at a coming summary: its tomorrow is the day after it, not after today.
