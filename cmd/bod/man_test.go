@@ -31,16 +31,15 @@ var bothLanguages = []struct {
 
 // files are the files that have a page in section 5, made from their tables of keys.
 var files = []fileWords{
-	{"jobs.toml", config.Tables(), config.Keys(jobs.ConfigKinds()),
+	{"jobs.toml", config.Sections(jobs.ConfigKinds()),
 		calendar.Text{JA: "bod の予定表", EN: "the rules of bod"}, jobsWords, jobsSchedules, jobsExample},
-	{"admin.toml", config.AdminTables(), config.AdminKeys(),
+	{"admin.toml", config.AdminSections(),
 		calendar.Text{JA: "bod の管理者のファイル", EN: "the administrator's part of bod's settings"}, adminWords, calendar.Text{}, adminExample},
 }
 
 type fileWords struct {
 	name      string
-	tables    []config.Table
-	keys      []config.Key
+	sections  []config.Section
 	short     calendar.Text
 	words     calendar.Text
 	schedules calendar.Text // sentences, a line each; empty where no key takes one
@@ -77,9 +76,11 @@ func TestManPages(t *testing.T) {
 				}
 			}
 			for _, f := range files {
-				for _, k := range f.keys {
-					if name == f.name+".5" && !(strings.Contains(clean, k.Meaning.In(l.lang)) && strings.Contains(clean, k.ExampleIn(l.lang))) {
-						t.Errorf("%s lacks [%s] %s", path, k.Table, k.Name)
+				for _, s := range f.sections {
+					for _, k := range s.Keys {
+						if name == f.name+".5" && !(strings.Contains(clean, k.Meaning.In(l.lang)) && strings.Contains(clean, k.ExampleIn(l.lang))) {
+							t.Errorf("%s lacks [%s] %s", path, k.Table, k.Name)
+						}
 					}
 				}
 			}
@@ -322,12 +323,9 @@ func (b *desk) manOfFile(f fileWords) string {
 	}
 	p.section("項目", "KEYS")
 	p.text(b.in("◎は必ず書く項目です。", "What is marked with * has to be written."))
-	for _, t := range f.tables {
+	for _, t := range f.sections {
 		p.macro(".SS", t.Head.In(b.lang))
-		for _, k := range f.keys {
-			if k.Table != t.Name {
-				continue
-			}
+		for _, k := range t.Keys {
 			name, mark, says := k.Name, "", k.Meaning.In(b.lang)
 			if name == "NAME" {
 				name = b.in("名前", "NAME")

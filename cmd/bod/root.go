@@ -104,9 +104,9 @@ Exit status
 	}
 	add(groupRules, b.checkCommand(), b.diffCommand(), b.nextCommand(), b.rehearseCommand(), b.previewCommand(), b.sourceCommand())
 	add(groupWork, b.runCommand())
-	add(groupLook, b.statusCommand(), b.runsCommand(), b.messagesCommand(), b.showCommand(), b.reviewCommand())
+	add(groupLook, b.statusCommand(), b.runsCommand(), b.messagesCommand(), b.findingsCommand(), b.showCommand(), b.reviewCommand())
 	add(groupAct, b.confirmCommand(), b.holdCommand(), b.releaseCommand(), b.rejectCommand(), b.doCommand(), b.skipCommand(),
-		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand(),
+		b.settleCommand(), b.resendCommand(), b.retryCommand(), b.byHandCommand(), b.acceptCommand(),
 		b.stopCommand(), b.startCommand())
 	add(groupKeep, b.doctorCommand(), b.verifyCommand(), b.backupCommand(), b.restoreCommand(), b.schemaCommand(), versionCmd, b.completionCommand())
 	return root

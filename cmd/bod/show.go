@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,12 +23,13 @@ func (b *desk) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show ID",
 		Short: b.in("1通、または1回分のすべてを見る", "everything about one message or run"),
-		Long: b.in(`メール（番号）や仕事の1回分（R から始まる番号、または JOB/PERIOD）について、記録にある
-すべてを出します。状態、止めている理由、送ったときのサーバーの返事、人の判断、もとに
-したファイル、起きたこと、本文。--eml はしまってあるメールをそのまま出します。`,
-			`Tells all that the ledger knows of a message (its number) or a run (R..., or JOB/PERIOD):
-states, why it is held, the server's words, people's decisions, what it was made of, what
-happened, and the text. --eml prints the stored bytes as they are.`),
+		Long: b.in(`メール（番号）や仕事の1回分（R から始まる番号、または JOB/PERIOD）、表の点検で見つかったこと
+（F から始まる番号）について、記録にあるすべてを出します。状態、止めている理由、送ったときのサーバーの
+返事、人の判断、もとにしたファイル、起きたこと、本文。--eml はしまってあるメールをそのまま出します。`,
+			`Tells all that the ledger knows of a message (its number), a run (R..., or JOB/PERIOD) or
+what a check of a table found (F...): states, why it is held, the server's words, people's
+decisions, what it was made of, what happened, and the text. --eml prints the stored bytes
+as they are.`),
 		Example: `  bod show 2611-0044
   bod show hosting-acme/2026-11
   bod show 2611-0044 --eml > message.eml`,
@@ -73,6 +75,17 @@ type decisionJSON struct {
 
 func (b *desk) show(ctx context.Context, id string, eml bool) error {
 	return b.view(ctx, func(c *config.Config, _ string, v *ledger.View) error {
+		if findingNumber.MatchString(id) && !eml {
+			f, err := v.FindingByNumber(id)
+			if errors.Is(err, ledger.ErrNotFound) {
+				return &fault{code: exitUsage, what: fmt.Sprintf(b.in("「%s」は記録に見つかりません", "couldn't find %q in the ledger"), id),
+					next: b.in("番号は bod findings --all で見られます", "bod findings --all lists the numbers")}
+			}
+			if err != nil {
+				return err
+			}
+			return b.showFinding(c, v, f)
+		}
 		t, err := b.find(v, id)
 		if err != nil {
 			return err
@@ -219,6 +232,9 @@ func (b *desk) showMessage(c *config.Config, v *ledger.View, m ledger.Message, e
 			b.say("  %s  %s: %s%s\n", b.moment(d.At), d.Person, b.yes(d.Yes), prefixed(b.in("　", "  "), d.Why))
 		}
 	}
+	if err := b.printFindings("知らせること", "What it tells", c, v, ledger.FindingQuery{Message: m.ID}); err != nil {
+		return err
+	}
 	b.section("もとにしたもの", "Made of")
 	rows = nil
 	for _, in := range m.Inputs {
@@ -246,6 +262,15 @@ func prefixedBy(s, sep string) string {
 		return ""
 	}
 	return s + sep
+}
+
+// clipped is the beginning of what a run kept: a whole table may be in it. --json has all of it.
+func clipped(s string) string {
+	const most = 200
+	if r := []rune(s); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return s
 }
 
 func (b *desk) yes(yes bool) string {
@@ -351,6 +376,12 @@ func (b *desk) happened(e ledger.Event, m ledger.Message) string {
 		return b.in("作成", "sealed")
 	case e.Table == "delivery" && text("state") != "":
 		return about + jobs.DeliveryWords(ledger.State(text("state")), b.lang) + prefixed(b.in("　", "  "), text("words"))
+	case e.Table == "finding" && text("asks") != "":
+		return b.in("見つかりました", "found")
+	case e.Table == "finding" && text("state") == string(ledger.FindingNew):
+		return b.in("もう一度お知らせします", "to be told again")
+	case e.Table == "finding" && text("state") != "":
+		return jobs.FindingWords(ledger.Finding{State: ledger.FindingState(text("state"))}, b.lang)
 	case e.Table == "run" && text("state") != "":
 		return jobs.RunWords(ledger.Run{State: ledger.RunState(text("state"))}, b.lang)
 	}
@@ -477,11 +508,14 @@ func (b *desk) showRun(c *config.Config, v *ledger.View, r ledger.Run) error {
 			}
 		}
 	}
+	if err := b.printFindings("点検で見つかり、いまもそうか、この回に解決したこと", "Found by its checks, and still so or resolved by it", c, v, ledger.FindingQuery{Run: r.ID}); err != nil {
+		return err
+	}
 	obs = slices.DeleteFunc(obs, jobs.IsChecked)
 	if len(obs) > 0 {
 		b.section("見たもの", "Seen")
 		for _, o := range obs {
-			b.say("  %s  %s\n", o.Name, o.Value)
+			b.say("  %s  %s\n", o.Name, clipped(string(o.Value)))
 		}
 	}
 	b.printEvents(events, ledger.Message{})

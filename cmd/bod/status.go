@@ -48,6 +48,7 @@ type standing struct {
 	Noted   []intentJSON    `json:"noted"`
 	Open    []openJSON      `json:"open"` // messages that have not ended
 	Next    []upcoming      `json:"next"`
+	Found   []findingJSON   `json:"findings"` // by checks of tables, and not put right
 	rows    []ledger.Intent // Noted with their moments
 }
 
@@ -97,7 +98,7 @@ func (b *desk) status(ctx context.Context) error {
 		return err
 	}
 	defer l.Close()
-	s := standing{At: b.stamp(b.now()), State: dir, Trial: l.Trial(), Paused: []flagJSON{}, Needs: []need{}, Noted: []intentJSON{}, Open: []openJSON{}, Next: []upcoming{}}
+	s := standing{At: b.stamp(b.now()), State: dir, Trial: l.Trial(), Paused: []flagJSON{}, Needs: []need{}, Noted: []intentJSON{}, Open: []openJSON{}, Next: []upcoming{}, Found: []findingJSON{}}
 	if pid, held, err := ledger.Holder(dir); err == nil {
 		s.Running, s.PID = held, pid
 	}
@@ -177,6 +178,12 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 		s.Needs = append(s.Needs, n)
 	}
 	s.Needs = append([]need{}, s.Needs...)
+	for f, err := range v.Findings(ledger.FindingQuery{States: jobs.OpenFindings}) {
+		if err != nil {
+			return err
+		}
+		s.Found = append(s.Found, b.findingJSON(c, v, f))
+	}
 	if c != nil {
 		return b.upcoming(s, c, v)
 	}
@@ -372,6 +379,7 @@ func (b *desk) purpose(next string) string {
 		{"confirm", "確認する", "confirm it"}, {"release", "このまま送る", "send it as it is"}, {"reject", "取りやめる", "call it off"},
 		{"settle", "届いていた", "it arrived"}, {"resend", "届いていない（送り直す）", "it did not (send it again)"},
 		{"retry", "もう一度試す", "try it again"}, {"by-hand", "別の方法で済んだ", "it was brought another way"},
+		{"accept", "このままでよい", "it may stay as it is"},
 		{"do", "いまから行う", "do it now"}, {"skip", "今回は見送る", "leave it out this time"},
 	} {
 		if w[0] == verb {
@@ -434,6 +442,7 @@ func (b *desk) printStatus(s standing) {
 		}
 		columns(b.out, "  ", rows)
 	}
+	b.printFound(s.Found)
 	if len(s.Next) > 0 {
 		b.section("次の予定", "Next")
 		var rows [][]string
@@ -446,4 +455,26 @@ func (b *desk) printStatus(s standing) {
 		}
 		columns(b.out, "  ", rows)
 	}
+}
+
+// printFound lists what checks of tables found, the oldest first, and how an office says that it may stay as it is.
+func (b *desk) printFound(fs []findingJSON) {
+	if len(fs) == 0 {
+		return
+	}
+	const shown = 8
+	b.say(b.in("\n点検で見つかり、まだ直っていないこと %d件\n", "\nFound by checks and not put right: %d\n"), len(fs))
+	var rows [][]string
+	for _, f := range fs[:min(shown, len(fs))] {
+		state := f.Words
+		if f.Tell != "" {
+			state += b.in("　→ ", " -> ") + clean(f.Tell)
+		}
+		rows = append(rows, []string{f.Number, clean(f.Row), fmt.Sprintf(b.in("%d日目", "day %d"), f.Days), state})
+	}
+	columns(b.out, "  ", rows)
+	if n := len(fs) - shown; n > 0 {
+		b.say(b.in("  ほか%d件（bod findings で見られます）\n", "  and %d more: bod findings\n"), n)
+	}
+	b.say("  → %s%s\n", b.purpose("bod accept"), b.typed("accept "+fs[0].Number, nil))
 }

@@ -25,12 +25,18 @@ const anyName = "NAME"
 func Keys(kinds []Kind) []Key {
 	all := slices.Clone(ownKeys)
 	for _, k := range kinds {
-		for _, key := range k.Keys() {
-			key.Table = tableOfKind(k)
-			all = append(all, key)
-		}
+		all = append(all, keysOfKind(k)...)
 	}
 	return all
+}
+
+// keysOfKind are a kind's own keys, with their table.
+func keysOfKind(k Kind) []Key {
+	keys := slices.Clone(k.Keys())
+	for i := range keys {
+		keys[i].Table = tableOfKind(k)
+	}
+	return keys
 }
 
 // tableOfKind is where a kind's own keys stand: the kinds summary, source and check have tables of their own.
@@ -146,13 +152,12 @@ var ownKeys = []Key{
 // says them is refused: to ignore them would be a promise that is not kept.
 // A kind that has such a key of its own takes it from here.
 var laterKeys = map[string][]string{
-	"":               {"web", "program"},
-	"job.NAME":       {"source", "columns", "group", "tell", "remind", "remind_at"},
-	"job.NAME.check": {"tell", "remind"},
+	"":         {"web", "program"},
+	"job.NAME": {"remind"},
 }
 
 // laterKinds are the kinds that design says and this version does not have.
-var laterKinds = []string{"watch", "report", "invoice", "task"}
+var laterKinds = []string{"report", "invoice", "task"}
 
 // secretKeys are what people call a password.
 var secretKeys = []string{"password", "passwd", "pass", "secret", "client_secret", "token", "api_key", "パスワード", "暗証番号"}

@@ -42,8 +42,8 @@ var instead = map[string][]string{
 	"job.NAME.check.then":      {`not_sent_before = true`},
 	"job.NAME.check.say":       {`not_sent_before = true`},
 	"job.NAME.check.of_last":   {`within = "20%"`},
-	"job.NAME.check.remind":    {`not_sent_before = true`},
-	"job.NAME.check.tell":      {`not_sent_before = true`, `then = "tell"`},
+	"job.NAME.check.remind":    {`wrong_if = '数量 > 1'`},
+	"job.NAME.check.tell":      {`wrong_if = '数量 > 1'`},
 	"job.NAME.when.month":      {`every = "year"`, `day = 25`, `at = "10:00"`, `if_closed = "before"`},
 	"job.NAME.when.on":         {`every = "week"`, `at = "10:00"`, `if_closed = "before"`},
 	"job.NAME.when.starting":   {`every = "2 weeks"`, `at = "10:00"`, `if_closed = "before"`},
@@ -64,6 +64,7 @@ var beside = map[string][]string{
 	`amount = "請求金額"`:        {`each = "customers"`, `key = ["得意先コード"]`},
 	`if_no_file = "skip"`:    {`each = "customers"`, `key = ["得意先コード"]`},
 	`once = "key"`:           {`each = "customers"`, `key = ["得意先コード"]`},
+	`group = "仕入先"`:          {`columns = ["注文番号"]`},
 }
 
 // headers are the tables of a complete file.
@@ -73,8 +74,21 @@ var headers = []struct{ table, header string }{
 	{"summary", "[summary]"}, {"job.NAME", "[job.a]"}, {"job.NAME.confirm", "[job.a.confirm]"}, {"job.NAME.when", "[job.a.when]"}, {"job.NAME.check", "[[job.a.check]]"},
 }
 
-// fileWith is a complete jobs.toml that has examples in their table; name is that of the only key, if there is one.
+// restOfKind is the job beside an example that only a kind of job has, where that kind is not send.
+var restOfKind = map[string][]string{
+	"watch": {`kind = "watch"`, `when = "毎営業日 9:30"`, `source = "orders"`, `key = ["注文番号"]`, `remind_at = ["30 days before 満了日"]`},
+}
+
+// kindOf is the kind of job that a key of a table of its own belongs to, where it is not send.
+var kindOf = map[string]string{"job.NAME.check.tell": "watch", "job.NAME.check.remind": "watch"}
+
+// fileWith is a complete jobs.toml that has examples in their table, or, for the keys of one kind, in "job.NAME kind";
+// name is that of the only key, if there is one.
 func fileWith(table, name string, examples ...string) string {
+	table, kind, _ := strings.Cut(table, " ")
+	if kind == "" {
+		kind = kindOf[table+"."+name]
+	}
 	word := func(line string) string { return strings.TrimSpace(strings.SplitN(line, "=", 2)[0]) }
 	isExample := func(line string) bool {
 		return slices.ContainsFunc(examples, func(example string) bool { return word(line) == word(example) })
@@ -84,6 +98,9 @@ func fileWith(table, name string, examples ...string) string {
 		lines := rest[h.table]
 		if other, ok := instead[table+"."+name]; ok && h.table == table {
 			lines = other
+		}
+		if own, ok := restOfKind[kind]; ok && h.table == "job.NAME" {
+			lines = own
 		}
 		if len(examples) == 1 && h.table == table {
 			lines = append(slices.Clone(lines), beside[examples[0]]...)
@@ -106,6 +123,9 @@ func fileWith(table, name string, examples ...string) string {
 			b.WriteString(strings.Join(examples, "\n") + "\n")
 		}
 	}
+	if strings.Contains(b.String(), `source = "orders"`) && table != "source.NAME" {
+		b.WriteString("[source.orders]\nfile = \"data/orders.csv\"\n")
+	}
 	if strings.Contains(b.String(), `each = "customers"`) {
 		b.WriteString("[source.customers]\nfile = \"data/customers.csv\"\n")
 	}
@@ -124,7 +144,7 @@ func world(t *testing.T, dir string) *strings.Replacer {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "syukujitsu.csv": string(days),
+		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "letters/納期確認.txt": "件名：x\n\n{明細}\n", "syukujitsu.csv": string(days),
 		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/erp-token": "x", "etc/bod/heartbeat-url": "https://hc-ping.com/x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
 		"etc/bod/programs/tell-alarm": "#!/bin/sh\n", "etc/bod/programs/postfix-proof": "#!/bin/sh\n",
 	} {

@@ -109,21 +109,6 @@ func (held) Outside(*Config, any) bool { return false }
 
 var testKinds = []Kind{letter{}, daily{}, held{}}
 
-func TestRootExampleLoads(t *testing.T) {
-	for _, path := range []string{"../../jobs.toml", "../../example/en/jobs.toml"} {
-		c, ps := Load(path, testKinds)
-		for _, p := range ps {
-			t.Error(p)
-		}
-		if c == nil {
-			t.Fatalf("%s doesn't load", path)
-		}
-		if c.Job("summary") == nil || c.Jobs[len(c.Jobs)-1].Name != "summary" {
-			t.Errorf("%s: the summary is not the last job", path)
-		}
-	}
-}
-
 const small = "timezone = \"Asia/Tokyo\"\nadmin = \"sato\"\n"
 
 func mustLoad(t testing.TB, text string) *Config {

@@ -17,22 +17,18 @@ func manual(t *testing.T, lang calendar.Language) string {
 	say := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(lang) }
 	return say("# jobs.toml の項目\n\nこのページは `go test ./internal/config -update` で作られます。◎は必ず書く項目です。\n",
 		"# The keys of jobs.toml\n\nThis page is made by `go test ./internal/config -update`. ◎ marks what has to be written.\n") +
-		manualOf(t, config.Tables(), config.Keys(jobs.ConfigKinds()), lang) +
+		manualOf(t, config.Sections(jobs.ConfigKinds()), len(config.Keys(jobs.ConfigKinds())), lang) +
 		say("\n# admin.toml の項目\n\n管理者のファイル（なければ `/etc/bod/admin.toml`）です。ここに書いた表や項目は、予定表には書けなくなります。`[mail]` を書いたときは、予定表の `[mail]` に書けるのは、ここにない `from`、`reply_to`、`bcc` だけです。\n",
 			"\n# The keys of admin.toml\n\nThe administrator's file, `/etc/bod/admin.toml` unless another is named. What it has is not accepted from jobs.toml any more; beside its `[mail]` that of jobs.toml may only say `from`, `reply_to` and `bcc`, where they are not said here.\n") +
-		manualOf(t, config.AdminTables(), config.AdminKeys(), lang)
+		manualOf(t, config.AdminSections(), len(config.AdminKeys()), lang)
 }
 
-func manualOf(t *testing.T, tables []config.Table, keys []config.Key, lang calendar.Language) string {
+func manualOf(t *testing.T, sections []config.Section, left int, lang calendar.Language) string {
 	var b strings.Builder
 	say := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(lang) }
-	left := len(keys)
-	for _, h := range tables {
+	for _, h := range sections {
 		fmt.Fprintf(&b, "\n## %s\n\n| %s | %s | %s | %s |\n|---|---|---|---|\n", h.Head.In(lang), say("項目", "key"), say("書くもの", "type"), say("意味", "meaning"), say("例", "example"))
-		for _, k := range keys {
-			if k.Table != h.Name {
-				continue
-			}
+		for _, k := range h.Keys {
 			left--
 			ty := k.TypeWords()
 			if ty.JA == "" || ty.EN == "" {
@@ -80,13 +76,14 @@ func TestManualIsTheKeyTable(t *testing.T) {
 func TestShippedExamplesLoad(t *testing.T) {
 	for _, name := range []string{"../../jobs.toml", "../../example/en/jobs.toml"} {
 		c, ps := config.Load(name, jobs.ConfigKinds())
-		if c == nil {
-			t.Errorf("%s doesn't load", name)
-		}
 		for _, p := range ps {
-			if !p.Warning {
-				t.Error(p)
-			}
+			t.Error(p)
+		}
+		if c == nil {
+			t.Fatalf("%s doesn't load", name)
+		}
+		if c.Job("summary") == nil || c.Jobs[len(c.Jobs)-1].Name != "summary" {
+			t.Errorf("%s: the summary is not the last job", name)
 		}
 	}
 }

@@ -95,7 +95,13 @@ func (w *schemaWriter) object(table string) *schema {
 		case k.Name == anyName:
 			o.AdditionalProperties, o.PropertyNames = w.value(k), names(table)
 		default:
-			o.Properties[k.Name] = w.value(k)
+			v := w.value(k)
+			if before := o.Properties[k.Name]; before != nil && before.Description != v.Description {
+				// Two kinds have a key of this name: an editor shows what it means for each.
+				v.Description = before.Description + "\n\n---\n\n" + v.Description
+				v.Examples = append(slices.Clone(before.Examples), v.Examples...)
+			}
+			o.Properties[k.Name] = v
 			if k.Needed {
 				o.Required = append(o.Required, k.Name)
 			}

@@ -259,20 +259,17 @@ func TestEditorsAgreeWithBod(t *testing.T) {
 	// bod has to read each example by itself, for some exclude one another; an editor sees
 	// those of a table at once, which the schema allows and taplo is quicker at.
 	var right []string
-	for i, table := range config.Tables() {
+	for i, s := range config.Sections(jobs.ConfigKinds()) {
 		for _, lang := range []calendar.Language{calendar.Japanese, calendar.English} {
 			var examples []string
-			for _, k := range config.Keys(jobs.ConfigKinds()) {
-				if k.Table != table.Name {
-					continue
-				}
+			for _, k := range s.Keys {
 				example := here.Replace(k.ExampleIn(lang))
 				examples = append(examples, example)
-				if name := write("example.toml", config.FileWith(k.Table, k.Name, example)); !loads(name) {
+				if name := write("example.toml", config.FileWith(s.Name+" "+s.Kind, k.Name, example)); !loads(name) {
 					t.Errorf("bod refuses the example of [%s]: %s", k.Table, example)
 				}
 			}
-			right = append(right, write(fmt.Sprintf("table%d-%s.toml", i, lang), config.FileWith(table.Name, "", examples...)))
+			right = append(right, write(fmt.Sprintf("table%d-%s.toml", i, lang), config.FileWith(s.Name+" "+s.Kind, "", examples...)))
 		}
 	}
 	for i, lines := range everyday {

@@ -30,6 +30,57 @@ func Tables() []Table {
 	}
 }
 
+// Section is what a manual has under one heading: the keys of a table. Those that only a kind of job has stand under a
+// heading of their own, for two kinds may have a key of one name that means something else.
+type Section struct {
+	Table
+	Kind string // "" where the keys are those of every job, or no job's
+	Keys []Key
+}
+
+// Sections are the tables of the file with their keys, in the order of the manual.
+func Sections(kinds []Kind) []Section {
+	var out []Section
+	for _, t := range Tables() {
+		s := Section{Table: t}
+		for _, k := range ownKeys {
+			if k.Table == t.Name {
+				s.Keys = append(s.Keys, k)
+			}
+		}
+		var own []Section
+		for _, k := range kinds {
+			if tableOfKind(k) != t.Name {
+				continue
+			}
+			keys := keysOfKind(k)
+			if reserved(k.Name()) {
+				s.Keys = append(s.Keys, keys...)
+				continue
+			}
+			own = append(own, Section{Kind: k.Name(), Keys: keys, Table: Table{Name: t.Name,
+				Head: say("[job.名前]　kind = \"%s\" の仕事だけの項目", "[job.NAME] with kind = %q: keys of its own", k.Name())}})
+		}
+		out = append(append(out, s), own...)
+	}
+	return out
+}
+
+// AdminSections are those of the administrator's file.
+func AdminSections() []Section {
+	var out []Section
+	for _, t := range AdminTables() {
+		s := Section{Table: t}
+		for _, k := range AdminKeys() {
+			if k.Table == t.Name {
+				s.Keys = append(s.Keys, k)
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
 // typeWords says each type of a key as people read it. A type that is not here does not exist.
 var typeWords = map[string]calendar.Text{
 	"text":              {JA: "文字", EN: "text"},

@@ -21,21 +21,23 @@ func TestKeysReadersAndFieldsBelongTogether(t *testing.T) {
 	here := config.World(t, dir)
 	documented, asked := make(map[string]bool), make(map[string]bool)
 	fields := make(map[string]bool) // true: was filled
-	for _, k := range config.Keys(jobs.ConfigKinds()) {
-		documented[k.Table+"\x00"+k.Name] = true
-		for _, lang := range []calendar.Language{calendar.Japanese, calendar.English} {
-			path := filepath.Join(dir, "jobs.toml")
-			text := config.FileWith(k.Table, k.Name, here.Replace(k.ExampleIn(lang)))
-			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-				t.Fatal(err)
+	for _, s := range config.Sections(jobs.ConfigKinds()) {
+		for _, k := range s.Keys {
+			documented[k.Table+"\x00"+k.Name] = true
+			for _, lang := range []calendar.Language{calendar.Japanese, calendar.English} {
+				path := filepath.Join(dir, "jobs.toml")
+				text := config.FileWith(s.Name+" "+s.Kind, k.Name, here.Replace(k.ExampleIn(lang)))
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				c, read := config.ReadAndAsked(path, "", jobs.ConfigKinds())
+				maps.Copy(asked, read)
+				if c == nil {
+					t.Errorf("the example of [%s] does not load: %s", k.Table, k.ExampleIn(lang))
+					continue
+				}
+				fill(fields, reflect.ValueOf(c))
 			}
-			c, read := config.ReadAndAsked(path, "", jobs.ConfigKinds())
-			maps.Copy(asked, read)
-			if c == nil {
-				t.Errorf("the example of [%s] does not load: %s", k.Table, k.ExampleIn(lang))
-				continue
-			}
-			fill(fields, reflect.ValueOf(c))
 		}
 	}
 	for _, k := range config.AdminKeys() {

@@ -2,36 +2,87 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"bod/internal/calendar"
 	"bod/internal/ledger"
 )
 
-// accept says that what a check found may stay as it is.
+// named are the findings that a request names. One that isn't there, or is resolved, refuses the whole of it: whoever asks
+// for three has to hear that there are two.
+func (a *asking) named() ([]ledger.Finding, error) {
+	var out []ledger.Finding
+	for _, number := range a.req.Findings {
+		f, err := a.FindingByNumber(number)
+		if errors.Is(err, ledger.ErrNotFound) {
+			return nil, a.no("%s という番号は、表の点検の記録にありません。番号は bod findings で見られます", "there is no finding %s: bod findings lists the numbers", number)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if f.State == ledger.FindingResolved {
+			return nil, a.no("%s（%s）は、もう解決しています", "%s (%s) is resolved already", f.Number, f.Label)
+		}
+		out = append(out, f)
+	}
+	if len(out) == 0 {
+		return nil, a.no("どれのことか、番号（F2611-0003 など）を書いてください", "say which: a number like F2611-0003")
+	}
+	return out, nil
+}
+
+// labels are the findings in a line.
+func (a *asking) labels(fs []ledger.Finding) string {
+	var out []string
+	for _, f := range fs {
+		out = append(out, fmt.Sprintf(a.say("%s（%s）", "%s (%s)"), f.Number, f.Label))
+	}
+	return strings.Join(out, a.say("、", ", "))
+}
+
+// accept says that what checks found may stay as it is.
 func (a *asking) accept() (string, error) {
 	why, err := a.why()
 	if err != nil {
 		return "", err
 	}
-	f, err := a.FindingByNumber(a.req.Finding)
-	if errors.Is(err, ledger.ErrNotFound) {
-		return "", a.no("「%s」というお知らせは記録にありません。番号は bod findings で見られます", "there is no finding %q: bod findings lists the numbers", a.req.Finding)
-	}
+	fs, err := a.named()
 	if err != nil {
 		return "", err
 	}
-	if f.State == ledger.FindingResolved {
-		return "", a.no("%s は、もう解決しています", "%s is resolved already", f.Number)
-	}
-	words := a.say("以後、お知らせしません", "it won't be told again")
+	words := a.say("中身が変わらないかぎり、もうお知らせしません", "They are not told again as long as their values stay")
 	if until := a.req.Until; !until.IsZero() {
 		if !until.After(a.now) {
 			return "", a.no("その日は過ぎています", "that day has passed")
 		}
-		words = a.say("%sまで、お知らせしません", "it won't be told again until %s", calendar.DateOf(until.Add(-1).In(a.rules.config.Zone)).Long(a.lang))
+		words = a.say("中身が変わらないかぎり、%sまでお知らせしません", "They are not told again until %s, as long as their values stay", calendar.DateOf(until.Add(-1).In(a.rules.config.Zone)).Long(a.lang))
 	}
-	if err := a.Accept(f.ID, a.in.Who, why, a.req.Until); err != nil {
+	for _, f := range fs {
+		if err := a.Accept(f.ID, a.in.Who, why, a.req.Until); err != nil {
+			return "", err
+		}
+	}
+	return a.say("このままでよいとしました：%s。%s", "May stay as it is: %s. %s", a.labels(fs), words), nil
+}
+
+// takeBack says that what was accepted may not stay as it is after all.
+func (a *asking) takeBack() (string, error) {
+	why, err := a.why()
+	if err != nil {
 		return "", err
 	}
-	return a.say("%s（%s）は、このままでよいとしました。%s", "%s (%s) may stay as it is; %s", f.Number, f.Label, words), nil
+	fs, err := a.named()
+	if err != nil {
+		return "", err
+	}
+	for _, f := range fs {
+		if f.State != ledger.FindingAccepted {
+			return "", a.no("%s（%s）は、「このままでよい」になっていません", "%s (%s) has not been accepted", f.Number, f.Label)
+		}
+		if err := a.TakeBack(f.ID, a.in.Who, why); err != nil {
+			return "", err
+		}
+	}
+	return a.say("「このままでよい」を取り消しました：%s。次に見たときにまだ残っていれば、お知らせします", "Taken back: %s. What is still there at the next look is told", a.labels(fs)), nil
 }

@@ -126,7 +126,7 @@ func (d *desk) pdf(name, content string) {
 
 func (d *desk) load() *config.Config {
 	d.t.Helper()
-	c, problems := config.Load(filepath.Join(d.dir, "jobs.toml"), jobs.ConfigKinds(jobs.Coming...))
+	c, problems := config.Load(filepath.Join(d.dir, "jobs.toml"), jobs.ConfigKinds())
 	if c == nil {
 		d.t.Fatal(problems)
 	}

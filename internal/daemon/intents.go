@@ -100,7 +100,7 @@ func (a *asking) act() (string, error) {
 	verbs := map[string]func() (string, error){
 		"confirm": a.confirm, "hold": a.hold, "release": a.release, "reject": a.reject, "skip": a.skip, "do": a.do,
 		"settle": a.settle, "resend": a.resend, "retry": a.retry, "by-hand": a.byHand, "hello": a.hello, "stop": a.stop, "start": a.start,
-		"accept": a.accept,
+		"accept": a.accept, "take-back": a.takeBack,
 	}
 	do, ok := verbs[a.in.Verb]
 	if !ok {

@@ -148,10 +148,10 @@ func TestWatchAccepted(t *testing.T) {
 		}
 		return nil
 	})
-	d.refused("mori", "accept", "", Request{Finding: number})
-	d.refused("mori", "accept", "agreed", Request{Finding: "F2611-0099"})
-	d.refused("mori", "accept", "agreed", Request{Finding: number, Until: d.now})
-	d.must("mori", "accept", "the customer agreed to December", Request{Finding: number})
+	d.refused("mori", "accept", "", Request{Findings: []string{number}})
+	d.refused("mori", "accept", "agreed", Request{Findings: []string{"F2611-0099"}})
+	d.refused("mori", "accept", "agreed", Request{Findings: []string{number}, Until: d.now})
+	d.must("mori", "accept", "the customer agreed to December", Request{Findings: []string{number}})
 	d.to("11-27 12:00")
 	if got := d.findings(); got != "A-1 accepted" {
 		t.Fatal(got)

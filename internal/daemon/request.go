@@ -16,8 +16,8 @@ type Request struct {
 	Clock    bool      `json:"clock,omitempty"`    // retry --clock
 	Restored bool      `json:"restored,omitempty"` // retry --restored: messages stay held; new work goes on
 	Until    time.Time `json:"until,omitzero"`     // retry --restored --sent-until: what was due by then had gone; accept: when it is asked again
-	Finding  string    `json:"finding,omitempty"`  // F2611-0003
+	Findings []string  `json:"findings,omitempty"` // accept, take-back: F2611-0003
 }
 
 // Verbs are the intents that the office acts on.
-var Verbs = []string{"confirm", "hold", "release", "reject", "skip", "do", "settle", "resend", "retry", "by-hand", "hello", "stop", "start", "accept"}
+var Verbs = []string{"confirm", "hold", "release", "reject", "skip", "do", "settle", "resend", "retry", "by-hand", "hello", "stop", "start", "accept", "take-back"}

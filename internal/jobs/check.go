@@ -39,7 +39,7 @@ var commonCheckKeys = []config.Key{
 	{Name: "then", Type: "text", Default: `"hold"`, Example: `then = "warn"`, Meaning: calendar.Text{
 		JA: "送るメールがおかしいときにどうするか。hold（送らずに止める）、warn（送り、確認のお願いとまとめに書く）、tell（送り、tell の人に知らせる）。確かめられなかったときは、いつも止めます", EN: "what happens to a message that is wrong: hold (it is not sent), warn (it is sent; request and summary say so) or tell (it is sent, and the people of tell hear of it). What could not be judged is always held"}},
 	{Name: "say", Type: "text", Example: `say = "受注一覧の金額と合いません"`, Meaning: calendar.Text{
-		JA: "おかしいときに人に伝える言葉", EN: "the words for people when it is wrong"}},
+		JA: "おかしいときに人に伝える言葉。行の確認では \"ご注文から{経過営業日数(注文日)}営業日\" のように { } で列や計算を書けます", EN: "the words for people when it is wrong; about rows they may have columns and rules in { }, like \"{business_days_since(ordered)} business days ago\""}},
 	{Name: "tell", Type: "list of texts", Example: `tell = ["ogawa"]`, Meaning: calendar.Text{
 		JA: "だれに知らせるか。[people] の名前。表の行の確認では \"{担当メール}\" のような列も書けます。送るメールの確認では then = \"tell\" のときに書きます", EN: "who hears of it: names of [people]; of a check of rows also a column, like \"{mail}\". For messages it belongs to then = \"tell\""}},
 }
@@ -47,26 +47,21 @@ var commonCheckKeys = []config.Key{
 // rowCheckKeys are those that only a check of rows has.
 var rowCheckKeys = []config.Key{
 	{Name: "remind", Type: "span", Example: `remind = "3 business days"`, Meaning: calendar.Text{
-		JA: "まだ直っていないときにもう一度知らせるまでの間", EN: "how long until it is told again when it is not mended"}},
+		JA: "行の確認で、まだ直っていないときにもう一度知らせるまでの間。書かなければ1回だけ", EN: "of a check of rows: how long until it is told again when it is not mended; once only when not said"}},
 }
 
 // checks is how config reads a [[job.NAME.check]]: with the types' own lists of keys. It is no kind of job and has no run.
-type checks struct {
-	rows bool // with those of rows
-}
+type checks struct{}
 
 func (checks) Name() string { return "check" }
 
-func (x checks) Keys() []config.Key {
+func (checks) Keys() []config.Key {
 	var out []config.Key
 	for _, t := range checkTypes {
 		out = append(out, t.keys...)
 	}
 	out = append(out, commonCheckKeys...)
-	if x.rows {
-		out = append(out, rowCheckKeys...)
-	}
-	return out
+	return append(out, rowCheckKeys...)
 }
 
 func (checks) Decode(*config.Decoder) any { return nil } // a kind reads its checks itself: see decodeChecks
@@ -175,6 +170,13 @@ func decodeCheck(d *config.Decoder, s checkScope) *check {
 	c := &check{Line: d.Line(), Then: thenHold, aboutRows: s.rows}
 	if s.rows {
 		decodeTelling(d, s, c)
+	} else {
+		for _, k := range rowCheckKeys {
+			if d.Has(k.Name) {
+				d.Problem(k.Name, calendar.Text{JA: k.Name + " は行の確認（kind = \"watch\"）にだけ書けます", EN: "only a check of rows (kind = \"watch\") has " + k.Name},
+					calendar.Text{JA: "この行を消してください", EN: "delete the line"})
+			}
+		}
 	}
 	c.Say = decodeSentence(d, "say", 0, d.String("say"), s)
 	if v := d.String("then"); v != "" {

@@ -541,6 +541,7 @@ func TestCheckProblems(t *testing.T) {
 		{"not_sent_before = true\nthen = \"tell\"", "だれに知らせるか（tell）がありません"},
 		{"not_sent_before = true\nthen = \"tell\"\ntell = \"nobody\"", "「nobody」という人は [people] にいません"},
 		{"not_sent_before = true\ntell = \"sato\"", "tell は then = \"tell\" のときに書きます"},
+		{"not_sent_before = true\nremind = \"3 business days\"", "remind は行の確認"},
 		{`wrong_if = '添付敷 > 1'`, "添付敷"},
 		{`must = '件名'`, "must"},
 		{`attached = "exe"`, "exe"},

@@ -83,6 +83,8 @@ func (e *edition) words(reader *config.Person) (subject string, p *page) {
 		e.needs(p, open, reader)
 	}
 	e.deeds(p, tl, quiet)
+	e.thanks(p, reader)
+	e.found(p)
 	e.days(p, quiet)
 	e.try("this month", "今月ここまで", func() error {
 		s, err := e.month()

@@ -32,17 +32,12 @@ type Kind interface {
 }
 
 // Kinds are all kinds, in the manual's order: the one visible table.
-var Kinds = []Kind{send{}, summary{}}
-
-// Coming are kinds of which the office cannot use all yet: no command answers what they ask, and no page tells of
-// them. A file that names one is told that it is not in this version. Tests hold what stands of them.
-var Coming = []Kind{watch{}}
+var Kinds = []Kind{send{}, watch{}, summary{}}
 
 // ConfigKinds are Kinds as config.Load takes them, and with them how a [source.NAME] is read.
-// Tests name those of Coming beside them.
-func ConfigKinds(more ...Kind) []config.Kind {
-	out := []config.Kind{source{}, checks{rows: len(more) > 0}}
-	for _, k := range slices.Concat(Kinds, more) {
+func ConfigKinds() []config.Kind {
+	out := []config.Kind{source{}, checks{}}
+	for _, k := range Kinds {
 		out = append(out, k)
 	}
 	return out
@@ -50,12 +45,11 @@ func ConfigKinds(more ...Kind) []config.Kind {
 
 // KindOf finds a kind by name.
 func KindOf(name string) (Kind, bool) {
-	all := slices.Concat(Kinds, Coming)
-	i := slices.IndexFunc(all, func(k Kind) bool { return k.Name() == name })
+	i := slices.IndexFunc(Kinds, func(k Kind) bool { return k.Name() == name })
 	if i < 0 {
 		return nil, false
 	}
-	return all[i], true
+	return Kinds[i], true
 }
 
 // World is all that a kind may look at.

@@ -374,7 +374,7 @@ func comingOf(ctx context.Context, w *World, k Kind, j *config.Job, identity str
 			x.word, ok = calendar.Text{JA: "準備を確かめられませんでした", EN: "it could not be looked at"}.In(w.Config.Language), true
 		}
 	}()
-	wd := &World{Now: w.Now, Config: w.Config, Job: j, Identity: identity, Occurrence: o, Ledger: w.Ledger}
+	wd := &World{Now: w.Now, Config: w.Config, Job: j, Identity: identity, Occurrence: o, Ledger: w.Ledger, Rehearsal: w.Rehearsal, Tables: w.Tables}
 	if w.Ledger != nil {
 		r, err := w.Ledger.RunOf(identity, o.Period)
 		switch {

@@ -39,6 +39,52 @@ var runWords = map[ledger.RunState]calendar.Text{
 	ledger.RunSkipped: {JA: "見送り", EN: "left out"},
 }
 
+// findingWords are the words for the states of a finding.
+var findingWords = map[ledger.FindingState]calendar.Text{
+	ledger.FindingNew:      {JA: "まだお知らせしていません", EN: "not told yet"},
+	ledger.FindingTold:     {JA: "お知らせ済み", EN: "told"},
+	ledger.FindingReminded: {JA: "再度お知らせ", EN: "told again"},
+	ledger.FindingResolved: {JA: "解決", EN: "resolved"},
+	ledger.FindingAccepted: {JA: "このままでよい", EN: "may stay as it is"},
+}
+
+// FindingWords is the word for a finding's state. A mail that tells it and waits for its confirmation is on its way to
+// nobody: the word says so.
+func FindingWords(f ledger.Finding, l calendar.Language) string {
+	if f.State == ledger.FindingNew && f.Pending != 0 {
+		if f.PendingQueued {
+			return calendar.Text{JA: "お知らせを送信中", EN: "being told"}.In(l)
+		}
+		return calendar.Text{JA: "お知らせの送信待ち", EN: "waits to be told"}.In(l)
+	}
+	if t, ok := findingWords[f.State]; ok {
+		return t.In(l)
+	}
+	return string(f.State)
+}
+
+// OpenFindings are the states of what a check finds and nobody has put right or accepted.
+var OpenFindings = []ledger.FindingState{ledger.FindingNew, ledger.FindingTold, ledger.FindingReminded}
+
+// FindingAge is the number of business days for which a finding has stood, the first included.
+func FindingAge(c *config.Config, job string, f ledger.Finding, now time.Time) int {
+	if c == nil {
+		return 1 + int(now.Sub(f.First).Hours()/24)
+	}
+	days := c.Days
+	if j := c.Job(job); j != nil {
+		days = j.Days
+	}
+	n := 1
+	today := calendar.DateOf(now.In(c.Zone))
+	for d := calendar.DateOf(f.First.In(c.Zone)); d.Before(today) && n < 1000; {
+		if d = d.AddDays(1); days == nil || days.IsOpen(d) {
+			n++
+		}
+	}
+	return n
+}
+
 // MessageWords is the word for a message's state as mail, command and page say it: 確認待ち, 準備できています, 送信済み …
 func MessageWords(m ledger.Message, l calendar.Language) string {
 	if m.State != ledger.StateHeld {

@@ -15,7 +15,8 @@ type FindingState string
 // The states of a finding.
 const (
 	// FindingNew: a check found it and nobody was told yet. Every finding begins here; entered again from accepted when
-	// the time agreed is over or the row's value changed. A restart leaves it as it is, as it does all of them.
+	// the time agreed is over, when the row's value changed, or when a person takes it back. A restart leaves it as it
+	// is, as it does all of them.
 	FindingNew FindingState = "new"
 	// FindingTold: a message that tells it was sent. Entered from new.
 	FindingTold FindingState = "told"
@@ -25,7 +26,7 @@ const (
 	// afterwards is a finding of its own.
 	FindingResolved FindingState = "resolved"
 	// FindingAccepted: a person said that it may stay as it is. Left when the time agreed is over, when the row's value
-	// changed, or when it is resolved.
+	// changed, when a person takes it back, or when it is resolved.
 	FindingAccepted FindingState = "accepted"
 )
 
@@ -70,9 +71,9 @@ type Finding struct {
 	Message  int64 // that told it last, 0 for none
 	Told     time.Time
 	Times    int // how often it was told
-	By       Who // who accepted it last
+	By       Who // who accepted it last, or took that back
 	Why      string
-	Accepted time.Time // zero: nobody ever did
+	Accepted time.Time // zero: nobody ever did, or it was taken back
 	Until    time.Time // zero: for good
 	Ended    string
 	Changed  time.Time
@@ -91,8 +92,10 @@ type FindingQuery struct {
 	Run      int64 // that saw them last, or resolved them
 	States   []FindingState
 	Accepted bool // that were accepted at some time
-	Newest   bool
-	Limit    int
+	// ChangedFrom is the earliest moment at which its state last changed.
+	ChangedFrom time.Time
+	Newest      bool
+	Limit       int
 }
 
 const selectFindings = `SELECT f.id, f.month, f.serial, f.job, f.asks, f.row, f.label, f.says, f.evidence, f.value, f.state, f.tell, f.run,
@@ -146,6 +149,9 @@ func (v *View) Findings(q FindingQuery) iter.Seq2[Finding, error] {
 			marks = append(marks, fmt.Sprintf("$%d", len(args)))
 		}
 		terms = append(terms, "f.state IN ("+strings.Join(marks, ", ")+")")
+	}
+	if !q.ChangedFrom.IsZero() {
+		where("f.changed >= ?", micro(q.ChangedFrom))
 	}
 	if q.Accepted {
 		terms = append(terms, "f.accepted IS NOT NULL")
@@ -279,6 +285,22 @@ func (tx *Tx) Accept(finding int64, by Who, why string, until time.Time) error {
 	}
 	if err != nil {
 		return fmt.Errorf("couldn't accept the finding %d: %w", finding, err)
+	}
+	return nil
+}
+
+// TakeBack says that a finding that was accepted may not stay as it is after all: it is new again, and told with the next
+// look. It is no precedent for others any more; the log keeps who accepted it and why.
+func (tx *Tx) TakeBack(finding int64, by Who, why string) error {
+	f, err := one(tx.View, selectFindings+" WHERE f.id = $1", []any{finding}, scanFinding)
+	if err == nil && f.State != FindingAccepted {
+		err = ErrStale
+	}
+	if err == nil {
+		err = tx.moveFinding(f, FindingNew, column{"who", by.Name}, column{"user", by.User}, column{"why", why}, column{"accepted", nil}, column{"until", nil})
+	}
+	if err != nil {
+		return fmt.Errorf("couldn't take back that the finding %d was accepted: %w", finding, err)
 	}
 	return nil
 }
