@@ -475,10 +475,8 @@ func Once(ctx context.Context, o RunOptions, do []Request) (err error) {
 	testOnlyAt("opened")
 	var asked []int64
 	if len(do) > 0 {
-		// The rules have to be in the ledger before a request can speak of them.
-		if _, err := h.office.Step(ctx); err != nil {
-			return err
-		}
+		// The first step brings the rules into the ledger, takes the requests and then prepares, in this order: what is due anyway is
+		// prepared as what was asked for, and not before it, when there would be nothing left to do and the request refused.
 		who := asker(o.By)
 		for _, r := range do {
 			args, err := json.Marshal(r)
