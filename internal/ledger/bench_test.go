@@ -132,3 +132,20 @@ func BenchmarkOpen(b *testing.B) {
 		o.reopen()
 	}
 }
+
+// What a review of a month with 100,000 letters reads of the log and the tables.
+func BenchmarkReview100000(b *testing.B) {
+	o := many(b, 100_000)
+	for b.Loop() {
+		o.view(func(v *View) error {
+			_, err := v.Spells(begin.AddDate(0, -1, 0), begin.AddDate(0, 1, 0))
+			if err == nil {
+				_, err = v.Went(begin.AddDate(0, -1, 0), begin.AddDate(0, 1, 0))
+			}
+			if err == nil {
+				_, err = v.Answers(begin.AddDate(0, -1, 0), begin.AddDate(0, 1, 0))
+			}
+			return err
+		})
+	}
+}
