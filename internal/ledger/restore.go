@@ -264,7 +264,7 @@ func copyFile(from, to string) (err error) {
 func (r *restoring) ready(ctx context.Context, name, backup string) (end marker, err error) {
 	l := &Ledger{dir: filepath.Dir(name), file: name, holder: true, now: r.now, log: r.log}
 	l.prepare()
-	l.markAt = r.now().Add(24 * time.Hour) // no marker for a name that is not its own yet
+	l.markAt = time.Now().Add(24 * time.Hour) // no marker for a name that is not its own yet; mayMark asks the machine's clock
 	if l.writer, err = dial(ctx, name, false, false); err != nil {
 		return end, damagedCopy(err)
 	}
