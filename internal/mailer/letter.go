@@ -1,9 +1,13 @@
 package mailer
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"mime"
+	"net/http"
 	"regexp"
 	"strings"
 	"time"
@@ -17,12 +21,35 @@ type File struct {
 	Data []byte
 }
 
+// Image is a picture that the HTML shows where it has src="cid:ID". It has no name: a reader who saves what is
+// attached is not meant to find it among the files.
+type Image struct {
+	ID   string // as a Content-ID has it, without angle brackets
+	Type string // image/png, image/jpeg or image/gif
+	Data []byte
+}
+
+// NewImage is a picture with an ID made of its content and the sender's domain: the same picture, the same bytes.
+func NewImage(kind string, data []byte, from Address) Image {
+	sum := sha256.Sum256(data)
+	_, domain, ok := strings.Cut(from.Mail, "@")
+	id := hex.EncodeToString(sum[:12]) + "@" + domain
+	if !ok || !messageIDs.MatchString(id) {
+		id = hex.EncodeToString(sum[:12]) + "@localhost"
+	}
+	return Image{ID: id, Type: kind, Data: data}
+}
+
+// URL is where the HTML finds the picture.
+func (i Image) URL() string { return "cid:" + strings.ReplaceAll(i.ID, "%", "%25") }
+
 // Letter is what one message says. Text and HTML have the same content; HTML may be empty.
 type Letter struct {
 	From, ReplyTo Address // ReplyTo.Mail == "" for none
 	To, Cc        []Address
 	Subject       string
 	Text, HTML    string
+	Images        []Image // that the HTML shows
 	Files         []File
 	MessageID     string // without angle brackets
 	Date          time.Time
@@ -90,6 +117,13 @@ func (l Letter) normal() (Letter, error) {
 			return l, err
 		}
 	}
+	shown := map[string]bool{}
+	for i, p := range l.Images {
+		if err := p.check(l.HTML); err != nil || shown[p.ID] {
+			return l, fmt.Errorf("picture %d can't be shown: %w", i+1, cmp.Or(err, errors.New("another has its ID")))
+		}
+		shown[p.ID] = true
+	}
 	for i, f := range l.Files {
 		if err := f.check(); err != nil {
 			return l, fmt.Errorf("attachment %d (%q): %w", i+1, clean(f.Name, 100), err)
@@ -145,6 +179,20 @@ func normalBody(what, s string) (string, error) {
 		return "", fmt.Errorf("the %s can't be sent: %w", what, err)
 	}
 	return s, nil
+}
+
+func (i Image) check(html string) error {
+	switch {
+	case !messageIDs.MatchString(i.ID) || len(i.ID) > 200:
+		return errors.New("its ID is none")
+	case i.Type != "image/png" && i.Type != "image/jpeg" && i.Type != "image/gif":
+		return fmt.Errorf("mail programs show no %q", clean(i.Type, 100)) // and an SVG may have a script in it
+	case http.DetectContentType(i.Data) != i.Type:
+		return errors.New("its content is of another type")
+	case !strings.Contains(html, `"`+i.URL()+`"`):
+		return errors.New("the HTML does not have it")
+	}
+	return nil
 }
 
 func (f File) check() error {

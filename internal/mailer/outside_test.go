@@ -136,6 +136,7 @@ type readable struct {
 	Text     string
 	HTML     string
 	Files    []struct{ Name, Type, SHA256 string }
+	Images   []struct{ ID, Type, SHA256 string } // that belong to the HTML
 }
 
 func (r readable) compare(t *testing.T, l Letter) {
@@ -165,6 +166,15 @@ func (r readable) compare(t *testing.T, l Letter) {
 	if len(r.Files) != len(l.Files) {
 		t.Fatalf("it has %d files", len(r.Files))
 	}
+	if len(r.Images) != len(l.Images) {
+		t.Fatalf("it has %d pictures", len(r.Images))
+	}
+	for i, p := range l.Images {
+		sum := sha256.Sum256(p.Data)
+		if got := r.Images[i]; got.ID != "<"+p.ID+">" || got.Type != p.Type || got.SHA256 != hex.EncodeToString(sum[:]) {
+			t.Errorf("picture %d reads %+v", i, got)
+		}
+	}
 	for i, f := range l.Files {
 		sum := sha256.Sum256(f.Data)
 		if got := r.Files[i]; got.Name != f.Name || got.SHA256 != hex.EncodeToString(sum[:]) || !strings.HasPrefix(f.Type, got.Type) {
@@ -179,8 +189,13 @@ from email import policy, message_from_binary_file
 m = message_from_binary_file(sys.stdin.buffer, policy=policy.default)
 def people(h):
     return [a.display_name + "|" + a.addr_spec for a in m[h].addresses] if m[h] else []
-files = []
+files, images = [], []
+for p in m.walk():
+    if p.get_content_disposition() == "inline":
+        images.append({"ID": p["Content-ID"], "Type": p.get_content_type(), "SHA256": hashlib.sha256(p.get_payload(decode=True)).hexdigest()})
 for p in m.iter_attachments():
+    if p.get_content_disposition() == "inline":
+        continue
     d = p.get_payload(decode=True)
     files.append({"Name": p.get_filename(), "Type": p.get_content_type(), "SHA256": hashlib.sha256(d).hexdigest()})
 defects = list(m.defects)
@@ -190,7 +205,7 @@ if defects:
     sys.exit("defects: %r" % defects)
 html = m.get_body(("html",))
 json.dump({"Subject": m["Subject"], "From": people("From"), "To": people("To"), "Cc": people("Cc"),
-  "Text": m.get_body(("plain",)).get_content(), "HTML": html.get_content() if html else "", "Files": files}, sys.stdout)
+  "Text": m.get_body(("plain",)).get_content(), "HTML": html.get_content() if html else "", "Files": files, "Images": images}, sys.stdout)
 `
 
 func readByPython(t *testing.T, data []byte) readable {
@@ -217,7 +232,9 @@ func letters() map[string]Letter {
 	long := invoice()
 	long.Files = []File{{strings.Repeat("長い名前の請求書", 10) + ".pdf", "application/pdf", []byte("%PDF-1.7 long")}}
 	long.Subject = strings.Repeat("長い件名（続き）", 20)
-	return map[string]Letter{"whole": invoice(), "bare": bare, "long names": long}
+	pictured, alone := chart(), chart()
+	alone.Files = nil
+	return map[string]Letter{"whole": invoice(), "bare": bare, "long names": long, "a picture and files": pictured, "a picture": alone}
 }
 
 func TestPythonReads(t *testing.T) {
@@ -410,6 +427,7 @@ func TestMailpit(t *testing.T) {
 				From                person
 				To, Cc              []person
 				Attachments         []struct{ PartID, FileName, ContentType string }
+				Inline              []struct{ PartID, ContentID, ContentType string }
 			}
 			if err := json.Unmarshal(get("message/"+id), &m); err != nil {
 				t.Fatal(err)
@@ -421,6 +439,10 @@ func TestMailpit(t *testing.T) {
 			for _, a := range m.Attachments {
 				sum := sha256.Sum256(get("message/" + id + "/part/" + a.PartID))
 				r.Files = append(r.Files, struct{ Name, Type, SHA256 string }{a.FileName, a.ContentType, hex.EncodeToString(sum[:])})
+			}
+			for _, p := range m.Inline {
+				sum := sha256.Sum256(get("message/" + id + "/part/" + p.PartID))
+				r.Images = append(r.Images, struct{ ID, Type, SHA256 string }{"<" + p.ContentID + ">", p.ContentType, hex.EncodeToString(sum[:])})
 			}
 			r.compare(t, l)
 		})

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/mail"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -55,6 +56,11 @@ func Render(l Letter) ([]byte, error) {
 	m.SetBodyString(gomail.TypeTextPlain, l.Text, gomail.WithPartEncoding(bodyEncoding(l.Text)))
 	if l.HTML != "" {
 		m.AddAlternativeString(gomail.TypeTextHTML, l.HTML, gomail.WithPartEncoding(bodyEncoding(l.HTML)))
+	}
+	for _, i := range l.Images {
+		if err := m.EmbedReader(i.ID, bytes.NewReader(i.Data), imageHeaders(i)); err != nil {
+			return nil, fmt.Errorf("couldn't put in a picture: %w", err)
+		}
 	}
 	for _, f := range l.Files {
 		if err := m.AttachReader(f.Name, bytes.NewReader(f.Data), fileHeaders(f)); err != nil {
@@ -188,6 +194,16 @@ func fileHeaders(f File) gomail.FileOption {
 	}
 }
 
+// imageHeaders sets the headers of a picture that the HTML shows.
+func imageHeaders(i Image) gomail.FileOption {
+	return func(file *gomail.File) {
+		file.Header.Set("Content-Type", i.Type)
+		file.Header.Set("Content-Disposition", "inline")
+		file.Header.Set("Content-ID", "<"+i.ID+">")
+		file.Header.Set("Content-Transfer-Encoding", "base64")
+	}
+}
+
 func isPlainFileName(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool {
 		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
@@ -202,19 +218,21 @@ func fixBoundaries(data []byte, l Letter) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	outer := boundaryOf(m.Header.Get("Content-Type"))
-	if outer == "" {
-		return data, nil
-	}
-	first, err := multipart.NewReader(m.Body, outer).NextRawPart()
-	if err != nil {
-		return nil, err
-	}
-	inner := boundaryOf(first.Header.Get("Content-Type"))
-	for i, old := range []string{outer, inner} {
-		if old == "" {
-			continue
+	var drawn []string
+	header, body := textproto.MIMEHeader(m.Header), m.Body
+	for {
+		boundary := boundaryOf(header.Get("Content-Type"))
+		if boundary == "" {
+			break
 		}
+		drawn = append(drawn, boundary)
+		first, err := multipart.NewReader(body, boundary).NextRawPart()
+		if err != nil {
+			return nil, err
+		}
+		header, body = first.Header, first // what holds other parts is always the first part
+	}
+	for i, old := range drawn {
 		sum := sha256.Sum256(fmt.Appendf(nil, "%d\x00%s\x00%s", i, l.Boundary, l.MessageID))
 		fixed := hex.EncodeToString(sum[:])[:60]
 		if len(old) != len(fixed) {

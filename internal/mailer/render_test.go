@@ -37,6 +37,15 @@ func invoice() Letter {
 	}
 }
 
+// chart is a letter whose HTML shows a picture.
+func chart() Letter {
+	l := invoice()
+	p := NewImage("image/png", []byte("\x89PNG\r\n\x1a\n and the rest\r\n."), l.From)
+	l.Images = []Image{p}
+	l.HTML = strings.Replace(l.HTML, "</body>", `<img src="`+p.URL()+`" alt="12"></body>`, 1)
+	return l
+}
+
 func mustRender(t testing.TB, l Letter) []byte {
 	t.Helper()
 	data, err := Render(l)
@@ -161,6 +170,59 @@ func TestRenderShapes(t *testing.T) {
 	}
 }
 
+// TestRenderImage: a picture stands beside the HTML that shows it (RFC 2387), and no reader takes it for a file.
+func TestRenderImage(t *testing.T) {
+	for files := range 2 {
+		l := chart()
+		l.Files = l.Files[:files]
+		data := mustRender(t, l)
+		if !bytes.Equal(mustRender(t, l), data) {
+			t.Fatal("the same letter gives other bytes")
+		}
+		m, err := mail.ReadMessage(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shape func(h string, r io.Reader) string
+		shape = func(h string, r io.Reader) string {
+			kind, params, err := mime.ParseMediaType(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if params["boundary"] == "" {
+				return kind
+			}
+			var in []string
+			for parts := multipart.NewReader(r, params["boundary"]); ; {
+				p, err := parts.NextRawPart()
+				if err != nil {
+					return strings.TrimPrefix(kind, "multipart/") + "(" + strings.Join(in, " ") + ")"
+				}
+				in = append(in, shape(p.Header.Get("Content-Type"), p))
+			}
+		}
+		want := []string{"related(alternative(text/plain text/html) image/png)", "mixed(related(alternative(text/plain text/html) image/png) application/pdf)"}[files]
+		if got := shape(m.Header.Get("Content-Type"), m.Body); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+		normal, err := l.normal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, changed := range map[string]string{
+			"another picture":   strings.Replace(string(data), "iVBORw0KGgog", "iVBORw0KGgoh", 1),
+			"another ID":        strings.Replace(string(data), "<"+l.Images[0].ID, "<x"+l.Images[0].ID, 1),
+			"a picture as file": strings.Replace(string(data), "Content-Disposition: inline", "Content-Disposition: attachment", 1),
+		} {
+			if changed == string(data) {
+				t.Errorf("%s: nothing was changed", name)
+			} else if err := verify([]byte(changed), normal); err == nil {
+				t.Errorf("%s is not noticed", name)
+			}
+		}
+	}
+}
+
 func TestRenderAddressBeyondASCII(t *testing.T) {
 	l := invoice()
 	l.To = []Address{{"佐藤", "佐藤@青空.example"}, {"Jo", "jo@x.example"}}
@@ -240,6 +302,11 @@ func TestRenderRefuses(t *testing.T) {
 		{"an attachment without name", func(l *Letter) { l.Files[0].Name = "" }, "file name"},
 		{"a line end in a type", func(l *Letter) { l.Files[0].Type = "a/b\r\nBcc: c" }, "MIME type"},
 		{"no type", func(l *Letter) { l.Files[0].Type = "" }, "MIME type"},
+		{"a picture that nothing shows", func(l *Letter) { l.Images = chart().Images }, "does not have it"},
+		{"a picture twice", func(l *Letter) { *l = chart(); l.Images = append(l.Images, l.Images[0]) }, "another has its ID"},
+		{"a line end in a picture's ID", func(l *Letter) { *l = chart(); l.Images[0].ID = "a@b\r\nBcc: c" }, "ID"},
+		{"an SVG", func(l *Letter) { *l = chart(); l.Images[0].Type = "image/svg+xml" }, "show no"},
+		{"a picture that is none", func(l *Letter) { *l = chart(); l.Images[0].Data = []byte("<script>") }, "another type"},
 		{"a message attached", func(l *Letter) { l.Files[0].Type = "message/rfc822" }, "can't be attached"},
 	}
 	for _, tt := range tests {

@@ -115,7 +115,7 @@ func readLeaves(h textproto.MIMEHeader, body io.Reader, depth int) ([]leaf, erro
 		}
 		return []leaf{{header: h, kind: kind, params: params, data: data}}, nil
 	}
-	if depth == 2 { // mixed, alternative, and no more
+	if depth == 3 { // mixed, related, alternative, and no more
 		return nil, errors.New("its parts are nested too deeply")
 	}
 	var leaves []leaf
@@ -141,7 +141,7 @@ func verifyParts(leaves []leaf, l Letter) error {
 	if l.HTML != "" {
 		bodies = append(bodies, struct{ kind, content string }{"text/html", l.HTML})
 	}
-	if want := len(bodies) + len(l.Files); len(leaves) != want {
+	if want := len(bodies) + len(l.Images) + len(l.Files); len(leaves) != want {
 		return fmt.Errorf("it has %d parts instead of %d", len(leaves), want)
 	}
 	for i, b := range bodies {
@@ -152,8 +152,14 @@ func verifyParts(leaves []leaf, l Letter) error {
 			return fmt.Errorf("the part %s differs", b.kind)
 		}
 	}
+	for n, i := range l.Images {
+		p := leaves[len(bodies)+n]
+		if p.kind != i.Type || p.header.Get("Content-Id") != "<"+i.ID+">" || p.header.Get("Content-Disposition") != "inline" || !bytes.Equal(p.data, i.Data) {
+			return fmt.Errorf("the picture %q differs", i.ID)
+		}
+	}
 	for i, f := range l.Files {
-		p := leaves[len(bodies)+i]
+		p := leaves[len(bodies)+len(l.Images)+i]
 		disposition, params, err := mime.ParseMediaType(p.header.Get("Content-Disposition"))
 		if err != nil || disposition != "attachment" || params["filename"] != f.Name {
 			return fmt.Errorf("the name of the attachment %q differs", f.Name)
