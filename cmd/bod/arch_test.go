@@ -45,6 +45,7 @@ var doors = map[string][]string{
 	"github.com/xuri/excelize":        {"internal/document", "internal/table"},
 	"github.com/expr-lang/expr":       {"internal/table"},
 	"github.com/shopspring/decimal":   {"internal/table", "internal/jobs"},
+	"golang.org/x/image":              {"internal/document"},
 	"golang.org/x/sys":                {"internal/ledger", "internal/document"},
 	"github.com/klippa-app/go-pdfium": {"internal/document"},
 	"github.com/tetratelabs/wazero":   {"internal/document"},

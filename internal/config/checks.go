@@ -111,6 +111,22 @@ func (d *Decoder) ProblemInside(key string, column int, what, next calendar.Text
 	d.s.problem(off, what, next)
 }
 
+// ProblemInsideAt is ProblemInside about the i-th text of a list.
+func (d *Decoder) ProblemInsideAt(key string, i, column int, what, next calendar.Text) {
+	if d.silent(key) {
+		return
+	}
+	off := d.elem(key, i)
+	if e := d.s.t.find(key); e != nil && column > 0 {
+		v, _ := e.value.(string)
+		if list, ok := e.value.([]any); ok && i >= 0 && i < len(list) {
+			v, _ = list[i].(string)
+		}
+		off = d.s.l.inside(off, v, column)
+	}
+	d.s.problem(off, what, next)
+}
+
 // inside is the place of a character in a text that is written without escapes; else the text's own place.
 func (l *loader) inside(off int, text string, column int) int {
 	rest := l.at.text[min(off, len(l.at.text)):]

@@ -157,7 +157,7 @@ var laterKeys = map[string][]string{
 }
 
 // laterKinds are the kinds that design says and this version does not have.
-var laterKinds = []string{"report", "invoice", "task"}
+var laterKinds = []string{"invoice", "task"}
 
 // secretKeys are what people call a password.
 var secretKeys = []string{"password", "passwd", "pass", "secret", "client_secret", "token", "api_key", "パスワード", "暗証番号"}

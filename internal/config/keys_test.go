@@ -64,6 +64,8 @@ var beside = map[string][]string{
 	`amount = "請求金額"`:        {`each = "customers"`, `key = ["得意先コード"]`},
 	`if_no_file = "skip"`:    {`each = "customers"`, `key = ["得意先コード"]`},
 	`once = "key"`:           {`each = "customers"`, `key = ["得意先コード"]`},
+	`chart = "金額"`:           {`total = ["金額"]`},
+	`encoding = "Shift_JIS"`: {`attach_as = "受注.csv"`},
 	`group = "仕入先"`:          {`columns = ["注文番号"]`},
 }
 
@@ -76,7 +78,8 @@ var headers = []struct{ table, header string }{
 
 // restOfKind is the job beside an example that only a kind of job has, where that kind is not send.
 var restOfKind = map[string][]string{
-	"watch": {`kind = "watch"`, `when = "毎営業日 9:30"`, `source = "orders"`, `key = ["注文番号"]`, `remind_at = ["30 days before 満了日"]`},
+	"report": {`kind = "report"`, `when = "毎営業日 9:30"`, `to = ["acme"]`, `source = "orders"`, `columns = ["得意先", "金額"]`},
+	"watch":  {`kind = "watch"`, `when = "毎営業日 9:30"`, `source = "orders"`, `key = ["注文番号"]`, `remind_at = ["30 days before 満了日"]`},
 }
 
 // kindOf is the kind of job that a key of a table of its own belongs to, where it is not send.
@@ -144,7 +147,7 @@ func world(t *testing.T, dir string) *strings.Replacer {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "letters/納期確認.txt": "件名：x\n\n{明細}\n", "syukujitsu.csv": string(days),
+		"a.txt": "件名：x\n\n本文\n", "letters/a.txt": "件名：x\n", "letters/請求書送付.txt": "件名：x\n\n本文\n", "letters/納期確認.txt": "件名：x\n\n{明細}\n", "letters/受注レポート.txt": "件名：x\n\n{表}\n", "syukujitsu.csv": string(days),
 		"etc/bod/smtp-password": "x", "etc/bod/oauth2-secret": "x", "etc/bod/erp-token": "x", "etc/bod/heartbeat-url": "https://hc-ping.com/x", "etc/bod/ca.pem": string(cert), "mnt/share/x": "x",
 		"etc/bod/programs/tell-alarm": "#!/bin/sh\n", "etc/bod/programs/postfix-proof": "#!/bin/sh\n",
 	} {

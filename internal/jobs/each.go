@@ -244,10 +244,10 @@ func columnsThere(t *table.Table) calendar.Text {
 	return calendar.Text{JA: "あるのは " + strings.Join(names, "、") + " です", EN: "there are " + strings.Join(names, ", ")}
 }
 
-// look reads the table when jobs.toml is checked: only a file, and none of a size that would be felt.
-func (e *each) look(d *config.Decoder) (t *table.Table, done func()) {
+// lookAt reads the table that a key names when jobs.toml is checked: only a file, and none of a size that would be felt.
+func lookAt(d *config.Decoder, key, source string) (t *table.Table, done func()) {
 	done = func() {}
-	src := Sources(d.Config)[e.Source]
+	src := Sources(d.Config)[source]
 	if src == nil {
 		return nil, done
 	}
@@ -261,15 +261,15 @@ func (e *each) look(d *config.Decoder) (t *table.Table, done func()) {
 		return nil, done
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), eachLook)
-	tables := table.NewTables(TableWorld(d.Config, time.Now(), true), map[string]*table.Source{e.Source: src})
-	t, ps := tables.Table(ctx, e.Source)
+	tables := table.NewTables(TableWorld(d.Config, time.Now(), true), map[string]*table.Source{source: src})
+	t, ps := tables.Table(ctx, source)
 	done = func() {
 		_ = tables.Close() // nothing was written
 		cancel()
 	}
 	if t == nil {
 		for _, p := range ps {
-			d.Warn("each", calendar.Text{JA: fmt.Sprintf("表「%s」：%s", e.Source, p.What.JA), EN: fmt.Sprintf("table %s: %s", e.Source, p.What.EN)}, p.Next)
+			d.Warn(key, calendar.Text{JA: fmt.Sprintf("表「%s」：%s", source, p.What.JA), EN: fmt.Sprintf("table %s: %s", source, p.What.EN)}, p.Next)
 		}
 	}
 	return t, done

@@ -76,6 +76,18 @@ var looks = []look{
 	{"lacks", "font-weight:bold;color:#8a3d00", "color:#ffbe7d"},
 	{"command", "padding:8px 10px;background-color:#eef1f3;color:#1b2226;font-family:Consolas,Menlo,'Courier New',monospace;font-size:14px;line-height:1.5;word-break:break-all", "background-color:#2b3136;color:#e8ebed"},
 	{"quoted", "padding:12px 14px;border:1px solid #c3cbd1;font-size:15px;line-height:1.6;word-break:break-word", "border-color:#4a535a"},
+	{"data", "margin:0 0 4px 0", ""},
+	{"data-head", "padding:6px 10px 6px 0;font-size:13px;line-height:1.4;text-align:left;font-weight:normal;color:#515c64", "color:#b3bcc3"},
+	{"data-head-num", "padding:6px 0 6px 10px;font-size:13px;line-height:1.4;text-align:right;font-weight:normal;color:#515c64", "color:#b3bcc3"},
+	{"data-cell", "padding:6px 10px 6px 0;border-top:1px solid #d9dfe3;font-size:15px;line-height:1.4", "border-top-color:#3b444b"},
+	{"data-cell-num", "padding:6px 0 6px 10px;border-top:1px solid #d9dfe3;font-size:15px;line-height:1.4;text-align:right;white-space:nowrap", "border-top-color:#3b444b"},
+	{"data-group", "padding:10px 10px 6px 0;border-top:1px solid #8a959d;font-size:15px;line-height:1.4;font-weight:bold", "border-top-color:#7a858d"},
+	{"data-group-num", "padding:10px 0 6px 10px;border-top:1px solid #8a959d;font-size:15px;line-height:1.4;text-align:right;white-space:nowrap;font-weight:bold", "border-top-color:#7a858d"},
+	{"data-more", "padding:6px 10px 6px 0;border-top:1px solid #d9dfe3;font-size:15px;line-height:1.4;color:#515c64", "border-top-color:#3b444b;color:#b3bcc3"},
+	{"data-more-num", "padding:6px 0 6px 10px;border-top:1px solid #d9dfe3;font-size:15px;line-height:1.4;text-align:right;white-space:nowrap;color:#515c64", "border-top-color:#3b444b;color:#b3bcc3"},
+	{"data-sum", "padding:8px 10px 6px 0;border-top:2px solid #8a959d;font-size:15px;line-height:1.4;font-weight:bold", "border-top-color:#7a858d"},
+	{"data-sum-num", "padding:8px 0 6px 10px;border-top:2px solid #8a959d;font-size:15px;line-height:1.4;text-align:right;white-space:nowrap;font-weight:bold", "border-top-color:#7a858d"},
+	{"change", "font-size:12px;font-weight:normal;color:#515c64", "color:#b3bcc3"},
 	{"foot", "margin:20px 0 0 0;padding:12px 0 0 0;border-top:1px solid #c3cbd1;font-size:13px;line-height:1.6;color:#515c64", "border-top-color:#4a535a;color:#b3bcc3"},
 }
 
@@ -119,7 +131,16 @@ func (p *page) html(title string) string {
 			s.b.WriteString("." + k.name + "{" + strings.ReplaceAll(k.dark, ";", " !important;") + " !important}\n")
 		}
 	}
-	s.b.WriteString("}\n</style>\n<!--[if mso]><style>body,table,td,p,h2{font-family:'" + mso + "',sans-serif !important}</style><![endif]-->\n</head>\n")
+	s.b.WriteString("}\n</style>\n")
+	for _, x := range p.blocks {
+		if x, is := x.(interface {
+			css(calendar.Language) string
+		}); is && x.css(p.l) != "" {
+			// In a style sheet of its own: a mail program that can't read it may leave it out as a whole.
+			s.b.WriteString("<style>\n" + x.css(p.l) + "</style>\n")
+		}
+	}
+	s.b.WriteString("<!--[if mso]><style>body,table,td,p,h2{font-family:'" + mso + "',sans-serif !important}</style><![endif]-->\n</head>\n")
 	s.b.WriteString("<body" + as("ground") + ">\n")
 	if p.pre != "" {
 		s.b.WriteString(`<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">` + s.words(p.pre) + "</div>\n")

@@ -32,7 +32,7 @@ type Kind interface {
 }
 
 // Kinds are all kinds, in the manual's order: the one visible table.
-var Kinds = []Kind{send{}, watch{}, summary{}}
+var Kinds = []Kind{send{}, watch{}, report{}, summary{}}
 
 // ConfigKinds are Kinds as config.Load takes them, and with them how a [source.NAME] is read.
 func ConfigKinds() []config.Kind {

@@ -29,6 +29,7 @@ type sendSpec struct {
 	Together    bool
 	MaxSize     int64
 	Checks      []*check
+	Makes       bool  // it attaches what it makes itself
 	Each        *each // nil: to the people of To, not to the rows of a table
 }
 
@@ -99,7 +100,7 @@ func (send) Decode(d *config.Decoder) any {
 	var tab *table.Table
 	if s.Each != nil {
 		var done func()
-		tab, done = s.Each.look(d)
+		tab, done = lookAt(d, "each", s.Each.Source)
 		defer done()
 		scope.ofRows(s.Fields, tab)
 	}
@@ -108,7 +109,7 @@ func (send) Decode(d *config.Decoder) any {
 	t := s.checkLetter(d)
 	s.checkAttach(d)
 	if t != nil {
-		s.checkFields(d, t)
+		s.checkFields(d, t, s.Fields)
 	}
 	if s.Each != nil {
 		s.Each.check(d, s, t, tab)
@@ -189,8 +190,8 @@ func (s *sendSpec) checkLetter(d *config.Decoder) *template {
 	return t
 }
 
-// checkFields looks whether every field of the letter can be filled.
-func (s *sendSpec) checkFields(d *config.Decoder, t *template) {
+// checkFields looks whether every field of the letter can be filled: bod's, and those that are known of the job.
+func (s *sendSpec) checkFields(d *config.Decoder, t *template, known map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(s.Fields)) {
 		if f, ours := fieldOf(name); ours {
 			d.Problem("fields", calendar.Text{JA: fmt.Sprintf("「%s」はもともとある欄です（%s）", name, f.Meaning.JA), EN: fmt.Sprintf("%s is a field already (%s)", name, f.Meaning.EN)},
@@ -209,7 +210,7 @@ func (s *sendSpec) checkFields(d *config.Decoder, t *template) {
 				calendar.Text{JA: "手紙に { } で書くか、消してください", EN: "write it into the letter in { }, or take it out"})
 		}
 	}
-	for _, p := range t.unknown(s.Fields) {
+	for _, p := range t.unknown(known) {
 		if s.Each != nil {
 			break // it may be a column
 		}
@@ -257,7 +258,7 @@ func (s *sendSpec) warnEmpty(d *config.Decoder, t *template) {
 			}
 		}
 	}
-	if (len(s.Attach) == 0) && (slices.ContainsFunc(t.names(), func(n string) bool {
+	if len(s.Attach) == 0 && !s.Makes && (slices.ContainsFunc(t.names(), func(n string) bool {
 		f, ok := fieldOf(n)
 		return ok && (f.EN == "attachments" || f.EN == "attachment_count")
 	})) {
@@ -476,6 +477,10 @@ type letterFor struct {
 	own, place map[string]string // fields beside bod's: in the letter, and in attach
 	inputs     []ledger.Input
 	amount     *int64
+	ours       bool          // the letter is one of bod's own, and no file
+	made       []mailer.File // attached beside the files of attach: what the job made itself
+	// dress gives the letter its text and HTML, where there is more to it than words.
+	dress func(l *mailer.Letter, text string)
 }
 
 // draft makes one message, or says what it lacks.
@@ -503,6 +508,7 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, x letterFor) (d D
 	if len(missing) > 0 {
 		return Draft{}, nil, missing, nil
 	}
+	files = append(files, x.made...)
 	for _, f := range files {
 		sc.files = append(sc.files, f.Name)
 	}
@@ -539,8 +545,15 @@ func (s *sendSpec) draft(w *World, t *template, letter []byte, x letterFor) (d D
 		e.add("bcc", c.Mail.Bcc...)
 	}
 	l := letterTo(c, toHeader, cc, subject, text, t.language != calendar.English)
+	if x.dress != nil {
+		x.dress(&l, text)
+	}
 	l.Files = files
-	inputs = append(append(inputs, input("letter", s.Letter, letter)), x.inputs...)
+	kind := "letter"
+	if x.ours {
+		kind = "rule"
+	}
+	inputs = append(append(inputs, input(kind, s.Letter, letter)), x.inputs...)
 	for _, in := range []struct {
 		kind, name string
 		value      any
