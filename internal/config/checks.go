@@ -127,6 +127,20 @@ func (d *Decoder) ProblemInsideAt(key string, i, column int, what, next calendar
 	d.s.problem(off, what, next)
 }
 
+// WarnInside is ProblemInside about what is no reason to refuse.
+func (d *Decoder) WarnInside(key string, column int, what, next calendar.Text) {
+	if d.silent(key) {
+		return
+	}
+	off := d.s.off(key)
+	if e := d.s.t.find(key); e != nil && column > 0 {
+		if v, ok := e.value.(string); ok {
+			off = d.s.l.inside(off, v, column)
+		}
+	}
+	d.s.warn(off, what, next)
+}
+
 // inside is the place of a character in a text that is written without escapes; else the text's own place.
 func (l *loader) inside(off int, text string, column int) int {
 	rest := l.at.text[min(off, len(l.at.text)):]

@@ -86,6 +86,7 @@ type check struct {
 	People []*config.Person
 	Remind calendar.Lead
 	rule   *rowRule // of wrong_if and must
+	at     *config.Decoder
 	judge  judge
 
 	aboutRows bool // about rows of a table, not about a message
@@ -167,7 +168,7 @@ func decodeTold(d *config.Decoder, c *check) {
 }
 
 func decodeCheck(d *config.Decoder, s checkScope) *check {
-	c := &check{Line: d.Line(), Then: thenHold, aboutRows: s.rows}
+	c := &check{Line: d.Line(), Then: thenHold, aboutRows: s.rows, at: d}
 	if s.rows {
 		decodeTelling(d, s, c)
 	} else {

@@ -145,7 +145,68 @@ func (watch) Decode(d *config.Decoder) any {
 	if s.Letter != "" {
 		s.template(d)
 	}
+	if d.Config.Source(s.Source) != nil {
+		t, done := lookAt(d, "source", s.Source)
+		defer done()
+		if t != nil {
+			s.against(d, t)
+		}
+	}
+	for _, k := range s.Checks {
+		k.at = nil // its places in the file are known no longer than the file is read
+	}
 	return s
+}
+
+// against holds all that names columns against the table as it is now. What doesn't fit is told and no reason to refuse the
+// file: a column that somebody took out of a table overnight makes this job wait, and no other one.
+func (s *watchSpec) against(d *config.Decoder, t *table.Table) {
+	scope := table.RuleScope{Columns: t.Columns(), Source: sourceColumns(d.Config), Before: true}
+	column := func(key string, i int, name string) {
+		if _, ok := t.Find(name); !ok && name != "" {
+			d.WarnAt(key, i, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", s.Source, clean(name)), EN: fmt.Sprintf("the table %s has no column %q", s.Source, clean(name))}, columnsThere(t))
+		}
+	}
+	rule := func(at *config.Decoder, key string, r *table.Rule) {
+		_, ps := table.CompileRule(r.Source(), scope)
+		for _, p := range ps {
+			at.WarnInside(key, p.Column, p.What, p.Next)
+		}
+	}
+	words := func(at *config.Decoder, key string, list []sentence) {
+		for i, x := range list {
+			for _, part := range x {
+				if part.rule == nil {
+					continue
+				}
+				_, ps := table.CompileValue(part.rule.Source(), scope)
+				for _, p := range ps {
+					at.WarnAt(key, i, p.What, p.Next)
+				}
+			}
+		}
+	}
+	for i, name := range s.Key {
+		column("key", i, name)
+	}
+	for i, name := range s.Columns {
+		column("columns", i, name)
+	}
+	for i, st := range s.Stages {
+		column("remind_at", i, st.column)
+	}
+	column("group", -1, s.Group)
+	if s.Where != nil {
+		rule(d, "where", s.Where)
+	}
+	words(d, "tell", s.Tell)
+	for _, k := range s.Checks {
+		rule(k.at, k.Type, k.rule.rule)
+		words(k.at, "tell", k.Tell)
+		if k.Say != nil {
+			words(k.at, "say", []sentence{k.Say})
+		}
+	}
 }
 
 // template reads the job's own letter as Prepare will, and tells what is wrong with it.
@@ -870,6 +931,8 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 		which = "unjudged"
 	case m.outside:
 		which = "outside"
+	case slices.ContainsFunc(w.Job.Owners(c), func(p *config.Person) bool { return p == m.to[0].Person }):
+		which = "own"
 	case stages:
 		which = "stage"
 	case m.again == len(m.items):

@@ -150,6 +150,37 @@ With kind regards,
 
 {signature?}
 `},
+	// To an owner the mail is not from the owner: nobody writes to oneself.
+	"own": {JA: `件名：{件名} 見ていただきたいもの {件数}件
+
+{宛名?}
+
+お疲れさまです。
+「{件名}」で、次の{件数}件をお知らせします。
+
+{明細}
+
+・直したときは、そのまま保存してください。
+　次に読んだときに、片付いたものとします。
+・このままでよいときは、理由を添えて「このままでよい」と
+　記録してください。この件は、もうお知らせしません。
+
+{お礼?}
+`, EN: `Subject: {title}: {rows_told} to look at
+
+{to.address?}
+
+In "{title}" the following were found ({rows_told}).
+
+{rows}
+
+- When it is put right, just save it: at the next reading
+  it is settled.
+- When it is fine as it is, record that with a word on why.
+  You will not be told of it again.
+
+{thanks?}
+`},
 	"unjudged": {JA: `件名：{件名} 判断できないもの {件数}件
 
 {宛名?}

@@ -1,0 +1,74 @@
+package jobs
+
+import (
+	"strings"
+	"testing"
+)
+
+const watchedOrders = `
+[source.orders]
+file = "data/orders.csv"
+
+[job.open-orders]
+kind = "watch"
+title = "発注状況の確認"
+owner = "sato"
+when = "毎営業日 9:30"
+source = "orders"
+key = ["注文番号"]
+where = '状態 != "キャンセル"'
+columns = ["注文番号", "品名"]
+group = "仕入先"
+remind_at = ["納期の3営業日前"]
+tell = "{担当メール}"
+[[job.open-orders.check]]
+wrong_if = '状態 == "発注済" and 経過営業日数(注文日) > 5'
+say = "{注文日}のご注文です"
+`
+
+// TestWatchIsHeldAgainstItsTable: what names a column that the table has not is told when the file is checked, with its
+// line; it is no reason to refuse the file, for tables change without anybody's having touched it.
+func TestWatchIsHeldAgainstItsTable(t *testing.T) {
+	files := map[string]string{"data/orders.csv": "注文番号,品名,仕入先,状態,注文日,納期,担当メール\nPO-1,ノートPC,東亜流通,発注済,2026-11-16,2026-12-01,ogawa@aozora.example\n"}
+	o := newOffice(t, watchedOrders, files)
+	if _, ps := o.load(watchedOrders); len(ps) > 1 { // that there is no summary
+		t.Errorf("the table has it all: %v", ps)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{`key = ["注文番号"]`, `key = ["枝番"]`, "「枝番」という列はありません"},
+		{`"注文番号", "品名"]`, `"注文番号", "型番"]`, "「型番」という列はありません"},
+		{`group = "仕入先"`, `group = "業者"`, "「業者」という列はありません"},
+		{`納期の3営業日前`, `期限の3営業日前`, "「期限」という列はありません"},
+		{`"{担当メール}"`, `"{担当}"`, "担当"},
+		{`状態 != "キャンセル"`, `状熊 != "キャンセル"`, "状熊"},
+		{`経過営業日数(注文日)`, `経過営業日数(品名)`, "経過営業日数"},
+		{`{注文日}のご注文`, `{発注日}のご注文`, "発注日"},
+	} {
+		conf, ps := o.load(strings.Replace(watchedOrders, c.old, c.new, 1))
+		found := false
+		for _, p := range ps {
+			found = found || p.Warning && p.Line > 0 && strings.Contains(p.What, c.want)
+		}
+		if conf == nil || !found {
+			t.Errorf("%s: %v", c.new, ps)
+		}
+	}
+	// What is wrong whatever the table has is refused.
+	for _, c := range []struct{ old, new, want string }{
+		{`経過営業日数(注文日) > 5`, `経過営業日数(注文日) >`, ""},
+		{`納期の3営業日前`, `納期のあたり`, "読み取れません"},
+		{`columns = ["注文番号", "品名"]`, ``, "columns がありません"},
+		{`source = "orders"`, `source = "order"`, "[source.order] がありません"},
+		{"[[job.open-orders.check]]", "[[job.open-orders.check]]\nthen = \"hold\"", "行の確認には書けません"},
+		{"wrong_if = ", "not_sent_before = true\n# ", "行には使えません"},
+	} {
+		conf, ps := o.load(strings.Replace(watchedOrders, c.old, c.new, 1))
+		found := false
+		for _, p := range ps {
+			found = found || !p.Warning && p.Line > 0 && strings.Contains(p.What, c.want)
+		}
+		if conf != nil || !found {
+			t.Errorf("%s: %v", c.new, ps)
+		}
+	}
+}
