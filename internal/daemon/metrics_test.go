@@ -22,7 +22,8 @@ import (
 // parse has an independent reader of the text format read the page: Prometheus' own client in Python.
 func parse(t *testing.T, text []byte) map[string]float64 {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "python3", "-c", `
+	// Debian's module belongs to Debian's own python3, which need not be the first on the path.
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", `
 import json, sys
 from prometheus_client.parser import text_string_to_metric_families as read
 out, seen = {}, set()
