@@ -3,6 +3,7 @@ package daemon
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"bod/internal/calendar"
@@ -23,6 +24,9 @@ func (a *asking) named() ([]ledger.Finding, error) {
 		}
 		if f.State == ledger.FindingResolved {
 			return nil, a.no("%s（%s）は、もう解決しています", "%s (%s) is resolved already", f.Number, f.Label)
+		}
+		if slices.ContainsFunc(out, func(x ledger.Finding) bool { return x.ID == f.ID }) {
+			continue // named twice: by itself, and by a mail that tells it
 		}
 		out = append(out, f)
 	}

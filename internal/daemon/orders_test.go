@@ -373,3 +373,85 @@ func TestWatchChanged(t *testing.T) {
 		t.Error(got, d.findings())
 	}
 }
+
+// TestWatchTellsEachOfSeveral: a row that concerns a colleague and a supplier is told to both, though one mail goes out at once
+// and the other waits for its confirmation, and both together are one telling.
+func TestWatchTellsEachOfSeveral(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+suppliers+"tell = [\"acme\", \"mori\"]\n")
+	d.write("orders.csv", supplierList)
+	d.to("11-20 12:00")
+	// Somebody changes what supplier and colleague don't read, and the run is looked at again.
+	d.write("orders.csv", strings.Replace(supplierList, "2026-12-01,7", "2026-12-02,8", 1))
+	d.to("11-20 14:00")
+	states := func() string {
+		var out []string
+		for _, m := range d.sealedOn("2026-11-20") {
+			out = append(out, m.Part+" "+string(m.State))
+		}
+		slices.Sort(out)
+		return strings.Join(out, ", ")
+	}
+	if got := states(); got != "acme held, mori sent" {
+		t.Fatal(got)
+	}
+	d.must("sato", "confirm", "", Request{Run: d.run("orders", "2026-11-20").Number, Set: d.set(d.run("orders", "2026-11-20").ID)})
+	d.to("11-20 15:00")
+	if got := states(); got != "acme sent, mori sent" {
+		t.Error(got)
+	}
+	d.view(func(v *ledger.View) error {
+		for f, err := range v.Findings(ledger.FindingQuery{}) {
+			if err != nil || f.State != ledger.FindingTold || f.Times != 1 {
+				t.Errorf("%s is %s, told %d times, %v", f.Label, f.State, f.Times, err)
+			}
+		}
+		return nil
+	})
+	d.verified()
+}
+
+// TestWatchDoubtResolvesNothing: a row that can't be judged today, or is there twice, is not put right: what was found of it
+// stands, with what was agreed.
+func TestWatchDoubtResolvesNothing(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+orders)
+	d.write("orders.csv", orderList)
+	d.to("11-20 12:00")
+	d.must("mori", "accept", "the customer agreed", Request{Findings: []string{"F2611-0001", "F2611-0001"}})
+	d.write("orders.csv", strings.Replace(orderList, "open,2026-11-02", "open,", 1))
+	d.to("11-24 12:00")
+	if got := d.findings(); got != "A-1 accepted, A-1 told" {
+		t.Error("without a date:", got)
+	}
+	d.write("orders.csv", orderList+"A-1,Notebook,open,2026-11-02,mori@aozora.example,70000\n")
+	d.to("11-25 12:00")
+	if got := d.findings(); got != "A-1 accepted, A-1 told, A-1 told" {
+		t.Error("twice:", got)
+	}
+	d.write("orders.csv", strings.Replace(orderList, "A-3,Mouse,open,2026-11-19", "A-3,Mouse,done,2026-11-19", 1))
+	d.to("11-26 12:00")
+	if got := d.findings(); got != "A-1 accepted, A-1 resolved, A-1 resolved" || len(d.sealedOn("2026-11-26")) != 0 {
+		t.Error("as before:", got)
+	}
+	d.verified()
+}
+
+// TestWatchStagesOfTwoDates: the stage of one date doesn't take the place of another date's.
+func TestWatchStagesOfTwoDates(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+strings.Replace(contracts, `"30 days before ends"`, `"30 days before notice"`, 1))
+	d.write("orders.csv", "no,ends,notice,mail\nC-1,2027-01-10,2026-12-01,mori@aozora.example\n")
+	d.to("11-20 12:00")
+	ms := d.sealedOn("2026-11-20")
+	if len(ms) != 1 || !strings.Contains(d.text(ms[0]), "ends: ") || !strings.Contains(d.text(ms[0]), "notice: ") {
+		t.Errorf("%d mails, %s", len(ms), d.findings())
+	}
+}
+
+// TestWatchWhereUnjudgedWithoutKey: a row of which neither the key nor where can be told is told all the same.
+func TestWatchWhereUnjudgedWithoutKey(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+strings.Replace(orders, "[[job", "where = 'business_days_since(ordered) >= 0'\n[[job", 1))
+	d.write("orders.csv", orderHead+",Screen,open,,mori@aozora.example,1\nA-3,Mouse,open,2026-11-19,mori@aozora.example,1\n")
+	d.to("11-20 12:00")
+	if r := d.run("orders", "2026-11-20"); strings.Contains(r.Said, "all well") || len(d.sealedOn("2026-11-20")) != 1 {
+		t.Error(r.Said)
+	}
+}

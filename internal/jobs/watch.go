@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -301,6 +302,11 @@ type looking struct {
 	rows    map[string]map[string]savedValue
 	l       calendar.Language
 	missing []ledger.Reason
+
+	// What this look can't tell: findings of these stand as they did, for nobody put anything right.
+	unsure     map[ledger.Tell]bool
+	unsureRows map[string]bool
+	standing   []ledger.Seen
 }
 
 func (k *looking) say(ja, en string, args ...any) string {
@@ -317,7 +323,7 @@ func (watch) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		return Prepared{Missing: waits}, nil
 	}
 	k := &looking{watchSpec: s, ctx: ctx, w: w, t: t, today: calendar.DateOf(leaves(w).In(w.Config.Zone)), l: w.Config.Language,
-		wrong: map[string]bool{}, rows: map[string]map[string]savedValue{}}
+		wrong: map[string]bool{}, unsure: map[ledger.Tell]bool{}, unsureRows: map[string]bool{}, rows: map[string]map[string]savedValue{}}
 	if err := k.compile(&seen); err != nil {
 		return Prepared{}, err
 	}
@@ -342,6 +348,7 @@ func (watch) Prepare(ctx context.Context, w *World) (Prepared, error) {
 	for _, i := range k.items {
 		p.Looked.Seen = append(p.Looked.Seen, i.Seen)
 	}
+	p.Looked.Seen = append(p.Looked.Seen, k.standing...)
 	for _, m := range ms {
 		d, missing, err := k.draft(m)
 		if err != nil {
@@ -352,7 +359,7 @@ func (watch) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		}
 	}
 	if len(p.Missing) > 0 {
-		p.Missing, p.Looked = uniqueReasons(p.Missing), nil
+		p.Missing = uniqueReasons(p.Missing) // every row was judged all the same, and the drafts that are whole tell of them
 		return p, nil
 	}
 	p.Said = k.said(ms)
@@ -504,11 +511,17 @@ func (k *looking) look() error {
 		if k.Where != nil {
 			in, err := k.judge.Holds(k.Where, row)
 			if u, isUnjudged := errors.AsType[*table.Unjudged](err); isUnjudged {
-				if key, keyed := row.Key(k.key...); keyed && !twice["where "+key] {
+				key, keyed := row.Key(k.key...)
+				label := k.label(row)
+				if !keyed {
+					key, label = hash([]byte(row.Canonical())), row.Place().In(k.l)
+				}
+				k.unsureRows[key] = true
+				if !twice["where "+key] {
 					twice["where "+key] = true
 					k.judged++
 					k.wrong[key] = true
-					k.problem(unjudged+"where", key, k.label(row), k.say("対象の行かどうか判断できません：%s", "whether it belongs to those looked at can't be told: %s", u.What.In(k.l)), row)
+					k.problem(unjudged+"where", key, label, k.say("対象の行かどうか判断できません：%s", "whether it belongs to those looked at can't be told: %s", u.What.In(k.l)), row)
 				}
 				continue
 			}
@@ -534,6 +547,7 @@ func (k *looking) look() error {
 			if !twice[key] {
 				twice[key] = true
 				k.wrong[key] = true
+				k.unsureRows[key] = true
 				k.problem(keyTwice, key, k.label(row), k.say("同じ%sの行が%d行あります", "there are rows with one and the same %s: %d", strings.Join(k.Key, "・"), index.Count(k.values(row)...)), row)
 			}
 			continue
@@ -602,6 +616,7 @@ func (k *looking) row(key string, row table.Row) error {
 		case Passed:
 			k.mended = append(k.mended, ledger.Tell{Check: seen.Check, Row: key}, ledger.Tell{Check: unjudged + seen.Check, Row: key})
 		case Unjudged:
+			k.unsure[ledger.Tell{Check: seen.Check, Row: key}] = true
 			seen.Check = unjudged + seen.Check
 			seen.Says = k.say("「%s」を判断できません：%s", "%s can't be judged: %s", c.rule.rule.Source(), r.What)
 			k.wrong[key] = true
@@ -615,9 +630,13 @@ func (k *looking) row(key string, row table.Row) error {
 			k.items = append(k.items, hit{Seen: seen, row: row, keyed: true, check: c, tells: tells, group: group})
 		}
 	}
-	var at *stage
-	var until, due calendar.Date
-	for i, st := range k.Stages {
+	type coming struct {
+		*stage
+		until, begins calendar.Date
+	}
+	var now []coming // one for each column: a second date is another thing to be told of
+	for i := range k.Stages {
+		st := &k.Stages[i]
 		v, _ := row.Get(st.column)
 		date := v.Date()
 		if v.IsEmpty() {
@@ -631,15 +650,22 @@ func (k *looking) row(key string, row table.Row) error {
 		}
 		noon := date.At(calendar.Clock{Hour: 12}, k.w.Config.Zone)
 		begins := calendar.DateOf(st.lead.Before(noon, k.w.Job.Days).In(k.w.Config.Zone))
+		if k.today.Before(begins) || date.Before(k.today) {
+			continue
+		}
 		// Of several stages that are past, the last one is told: the others would say less.
-		if !k.today.Before(begins) && !date.Before(k.today) && (at == nil || due.Before(begins)) {
-			at, until, due = &k.Stages[i], date, begins
+		at := slices.IndexFunc(now, func(x coming) bool { return table.Fold(x.column) == table.Fold(st.column) })
+		switch {
+		case at < 0:
+			now = append(now, coming{st, date, begins})
+		case now[at].begins.Before(begins):
+			now[at] = coming{st, date, begins}
 		}
 	}
-	if at != nil {
-		days := int(until.At(calendar.Clock{Hour: 12}, time.UTC).Sub(k.today.At(calendar.Clock{Hour: 12}, time.UTC)).Hours() / 24)
-		k.items = append(k.items, hit{Seen: ledger.Seen{Check: at.identity(), Row: key + " " + until.String(), Label: k.label(row), Evidence: []byte("[]"), Value: until.String(),
-			Says: clean(k.say("%sは%sです（あと%d日）", "%s: %s (in %d days)", at.column, until.Long(k.l), days))}, row: row, keyed: true, stage: true, tells: k.Tell, group: group})
+	for _, x := range now {
+		days := int(x.until.At(calendar.Clock{Hour: 12}, time.UTC).Sub(k.today.At(calendar.Clock{Hour: 12}, time.UTC)).Hours() / 24)
+		k.items = append(k.items, hit{Seen: ledger.Seen{Check: x.identity(), Row: key + " " + x.until.String(), Label: k.label(row), Evidence: []byte("[]"), Value: x.until.String(),
+			Says: clean(k.say("%sは%sです（あと%d日）", "%s: %s (in %d days)", x.column, x.until.Long(k.l), days))}, row: row, keyed: true, stage: true, tells: k.Tell, group: group})
 	}
 	return nil
 }
@@ -677,6 +703,7 @@ type watchMail struct {
 func (k *looking) mails() ([]*watchMail, error) {
 	known := map[ledger.Tell]ledger.Finding{}
 	told := map[ledger.Tell]bool{}
+	waits := map[string]bool{} // parts and what their mails of this run tell, as long as these are held
 	var settled, thanked []ledger.Finding
 	if v := k.w.Ledger; v != nil {
 		for f, err := range v.Findings(ledger.FindingQuery{Job: k.w.Identity}) {
@@ -698,7 +725,29 @@ func (k *looking) mails() ([]*watchMail, error) {
 				thanked = append(thanked, f)
 			}
 		}
+		for m, err := range v.Messages(ledger.MessageQuery{Run: k.w.Run.ID, States: []ledger.State{ledger.StateHeld}}) {
+			if err != nil {
+				return nil, fmt.Errorf("couldn't read what is held: %w", err)
+			}
+			if !m.Queued.IsZero() {
+				continue
+			}
+			for f, err := range v.Findings(ledger.FindingQuery{Message: m.ID}) {
+				if err != nil {
+					return nil, fmt.Errorf("couldn't read what is held: %w", err)
+				}
+				waits[waiting(m.Part, ledger.Tell{Check: f.Check, Row: f.Row})] = true
+			}
+		}
 	}
+	for t, f := range known {
+		if k.stands(t) && !slices.ContainsFunc(k.items, func(i hit) bool { return i.tell() == t }) {
+			k.standing = append(k.standing, f.Seen)
+		}
+	}
+	slices.SortFunc(k.standing, func(a, b ledger.Seen) int {
+		return cmp.Or(strings.Compare(a.Check, b.Check), strings.Compare(a.Row, b.Row))
+	})
 	var out []*watchMail
 	for n := range k.items {
 		i := &k.items[n]
@@ -713,15 +762,25 @@ func (k *looking) mails() ([]*watchMail, error) {
 		i.Tell = clean(strings.Join(names, "、"))
 		f, was := known[i.tell()]
 		again := was && (f.State == ledger.FindingTold || f.State == ledger.FindingReminded)
+		// A finding may concern several people, and the mail to one of them wait for its confirmation while another's went
+		// out: that others were told is no reason to drop it.
+		done := false
 		switch {
 		case was && f.State == ledger.FindingAccepted && f.Value == i.Value && (f.Until.IsZero() || f.Until.After(k.w.Now)):
 			continue
 		case was && f.Pending != 0 && (f.PendingRun != k.w.Run.ID || f.PendingQueued):
-			continue // it is on its way
+			done = true // it is on its way
 		case i.stage && told[i.tell()]:
-			continue // each stage once
+			done = true // each stage once
 		case again && !k.reminds(*i, f):
-			continue
+			done = true
+		}
+		if again && f.Times == 1 && f.Message != 0 && len(waits) > 0 {
+			m, err := k.w.Ledger.Message(f.Message)
+			if err != nil {
+				return nil, fmt.Errorf("couldn't read what was told: %w", err)
+			}
+			again = m.Run != k.w.Run.ID
 		}
 		for _, a := range to {
 			p := a.ID()
@@ -731,6 +790,9 @@ func (k *looking) mails() ([]*watchMail, error) {
 			}
 			if i.owner {
 				p += " ?"
+			}
+			if done && !waits[waiting(p, i.tell())] {
+				continue
 			}
 			at := slices.IndexFunc(out, func(m *watchMail) bool { return m.part == p })
 			if at < 0 {
@@ -754,13 +816,26 @@ func (k *looking) mails() ([]*watchMail, error) {
 	}
 	for _, m := range out {
 		for _, f := range thanked {
-			if !m.outside && !m.owner && f.Tell == nameOf(m.to[0], k.l) {
+			if !m.outside && !m.owner && slices.Contains(strings.Split(f.Tell, "、"), clean(nameOf(m.to[0], k.l))) {
 				m.thanks = append(m.thanks, f)
 			}
 		}
 	}
 	slices.SortFunc(out, func(a, b *watchMail) int { return strings.Compare(a.part, b.part) })
 	return out, nil
+}
+
+// waiting names a row in the mail of a part.
+func waiting(part string, t ledger.Tell) string { return part + "\x00" + t.Check + "\x00" + t.Row }
+
+// stands reports whether this look can't tell if a finding is still there.
+func (k *looking) stands(t ledger.Tell) bool {
+	if k.unsure[t] || k.unsureRows[t.Row] && t.Check != keyTwice && t.Check != unjudged+"where" {
+		return true
+	}
+	// A stage is kept by its row and the date.
+	i := strings.LastIndexByte(t.Row, ' ')
+	return i > 0 && strings.HasPrefix(t.Check, "remind_at ") && k.unsureRows[t.Row[:i]]
 }
 
 // reminds reports whether it is time to tell a finding again. It is counted to the run's due and not to this moment: a mail
@@ -823,11 +898,14 @@ func (k *looking) addressees(i *hit) ([]config.Addressee, error) {
 		}
 		i.inside = clean(doubt)
 	}
-	if len(out) > 0 {
+	if len(out) > 0 && (doubt == "" || slices.ContainsFunc(out, func(a config.Addressee) bool { return !anyOutside(k.w.Config, []config.Addressee{a}) })) {
 		return out, nil
 	}
+	// Also where only outsiders are sure: they don't read that a colleague was not reached.
 	for _, p := range k.w.Job.Owners(k.w.Config) {
-		out = append(out, config.Addressee{Person: p})
+		if a := (config.Addressee{Person: p}); !slices.ContainsFunc(out, func(b config.Addressee) bool { return a.ID() == b.ID() }) {
+			out = append(out, a)
+		}
 	}
 	return out, nil
 }

@@ -310,13 +310,14 @@ func (tx *Tx) TakeBack(finding int64, by Who, why string) error {
 // resolved or accepted while its mail was on its way keeps that state, and remembers that it was told.
 func (tx *Tx) CountTold() error {
 	type telling struct {
-		message, finding int64
-		at               time.Time
+		message, finding, run int64
+		at                    time.Time
 	}
 	open, err := collect(list(tx.View, `SELECT t.message, t.finding, (SELECT max(d.changed) FROM deliveries d WHERE d.message = t.message AND d.state IN ('sent', 'written', 'by hand')) AS at
+		, (SELECT coalesce(m.run, 0) FROM messages m WHERE m.id = t.message)
 		FROM tellings t WHERE t.counted = 0 AND at IS NOT NULL ORDER BY t.message, t.finding`, nil, func(r scanner) (x telling, err error) {
 		var at sql.NullInt64
-		err = r.Scan(&x.message, &x.finding, &at)
+		err = r.Scan(&x.message, &x.finding, &at, &x.run)
 		x.at = moment(at)
 		return x, err
 	}))
@@ -328,14 +329,25 @@ func (tx *Tx) CountTold() error {
 		if err != nil {
 			return fmt.Errorf("couldn't find what was told: %w", tx.fail(err))
 		}
-		to := f.State
-		switch f.State {
-		case FindingNew:
+		// A run that writes to several people of one row tells it once.
+		same := false
+		if f.Message != 0 {
+			last, err := tx.Message(f.Message)
+			if err != nil {
+				return fmt.Errorf("couldn't find what was told: %w", err)
+			}
+			same = last.Run == x.run
+		}
+		to, times := f.State, f.Times+1
+		switch {
+		case f.State == FindingNew:
 			to = FindingTold
-		case FindingTold:
+		case same:
+			times = f.Times
+		case f.State == FindingTold:
 			to = FindingReminded
 		}
-		if err := tx.moveFinding(f, to, column{"message", x.message}, column{"told", micro(x.at)}, column{"times", f.Times + 1}); err != nil {
+		if err := tx.moveFinding(f, to, column{"message", x.message}, column{"told", micro(x.at)}, column{"times", times}); err != nil {
 			return err
 		}
 		if _, err := tx.write(tellings, row{do: update, key: []any{x.message, x.finding}, set: []column{{"counted", 1}}, when: []column{{"counted", 0}}}); err != nil {
