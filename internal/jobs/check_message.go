@@ -293,16 +293,17 @@ func (s *subject) words(say sentence) (string, error) {
 
 // checking holds the messages of one run against its checks.
 type checking struct {
-	ctx    context.Context
-	world  *World
-	checks []*check
-	judge  *table.Judge
-	seen   map[string][]ledger.Observation // of the sources that were looked into
-	read   map[string]readPDF              // by the file's digest: several checks look into one
-	whose  map[string][]string             // by kind and digest of a file or its text: the parts that have it
-	names  *nameIndex                      // of all partners and of the table's other rows
-	rows   []string                        // companies of the table's rows
-	owners map[string][]string             // the companies that the table knows by an address
+	ctx     context.Context
+	world   *World
+	checks  []*check
+	judge   *table.Judge
+	seen    map[string][]ledger.Observation // of the sources that were looked into
+	read    map[string]readPDF              // by the file's digest: several checks look into one
+	whose   map[string][]string             // by kind and digest of a file, its text or its number: the parts that have it
+	names   *nameIndex                      // of all partners and of the table's other rows
+	rows    []string                        // companies of the table's rows
+	earlier map[string][]int64              // see amounts
+	owners  map[string][]string             // the companies that the table knows by an address
 }
 
 func newChecking(ctx context.Context, w *World, cs []*check) *checking {
@@ -310,26 +311,43 @@ func newChecking(ctx context.Context, w *World, cs []*check) *checking {
 		judge: table.NewJudge(ctx, table.RuleWorld{Today: calendar.DateOf(w.Now.In(w.Config.Zone)), Days: w.Job.Days, Tables: w.Tables})}
 }
 
-// learn notes what all letters of the run are made of before the first is judged: of two that carry the same file both are
-// doubtful, and not the second alone.
+// learn notes what all letters of the run are made of before the first is judged: of two that carry the same file, or
+// the same number, both are doubtful, and not the second alone.
 func (x *checking) learn(ds []*Draft) error {
-	if !slices.ContainsFunc(x.checks, func(c *check) bool { _, ok := c.judge.(sentBefore); return ok }) {
-		return nil
-	}
 	for _, d := range ds {
 		s := &subject{ctx: x.ctx, world: x.world, draft: d, run: x}
-		texts, _, err := s.pdfTexts()
-		if err != nil {
-			return err
-		}
-		for _, in := range slices.Concat(s.files(), texts) {
-			k := in.Kind + in.Hash
-			if !slices.Contains(x.whose[k], d.Part) {
-				x.whose[k] = append(x.whose[k], d.Part)
+		for _, c := range x.checks {
+			var ins []ledger.Input
+			var err error
+			switch j := c.judge.(type) {
+			case sentBefore:
+				ins, _, err = s.pdfTexts()
+				ins = slices.Concat(s.files(), ins)
+			case numberOf:
+				ins, _, _, err = j.numbers(s)
+			}
+			if err != nil {
+				return err
+			}
+			for _, in := range ins {
+				k := in.Kind + in.Hash
+				if !slices.Contains(x.whose[k], d.Part) {
+					x.whose[k] = append(x.whose[k], d.Part)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// another is another letter of this run that is made of the same; "" where there is none.
+func (s *subject) another(in ledger.Input) string {
+	for _, part := range s.run.whose[in.Kind+in.Hash] {
+		if part != s.draft.Part {
+			return part
+		}
+	}
+	return ""
 }
 
 // message holds one draft against the checks. A source that can't be used makes the run wait, for the message could not

@@ -319,7 +319,7 @@ func (s *subject) amount(d decimal.Decimal) string {
 
 var noOtherPartner = checkType{name: "no_other_partner",
 	keys: []config.Key{{Name: "no_other_partner", Type: "true or false", Example: `no_other_partner = true`, Meaning: calendar.Text{
-		JA: "件名、本文、PDFに、ほかの得意先の名前がないこと。[partner] と、表の行ごとに送るときは表（company の列）のほかの行を見ます。1文字の名前は見ません", EN: "neither subject, text nor PDF has the name of another partner: of a [partner], and where a row gets a letter each of another row of the table (its column company). Names of one character are not looked for"}}},
+		JA: "件名、本文、添付の名前、PDFに、ほかの得意先の名前がないこと。PDFでない添付は中を読めないので、止めて人に見てもらいます。[partner] と、表の行ごとに送るときは表（company の列）のほかの行を見ます。1文字の名前は見ません", EN: "neither subject, text, the names of attachments nor PDF has the name of another partner; with an attachment that is no PDF it is held for a person to look. The names are those of each [partner], and where a row gets a letter each those of the table's other rows (its column company). Names of one character are not looked for"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		if !yes(d, "no_other_partner") {
 			return nil, calendar.Text{}
@@ -334,6 +334,9 @@ func (otherPartner) judge(s *subject) (Result, error) {
 		return Result{Verdict: Unjudged, What: s.say("だれに送るのか分からないので、確かめられません", "it is not known whom it is for")}, nil
 	}
 	texts := []Figure{{s.say("件名", "subject"), s.draft.Letter.Subject}, {s.say("本文", "text"), s.draft.Letter.Text}}
+	for _, f := range s.draft.Letter.Files {
+		texts = append(texts, Figure{s.say("添付の名前", "attachment"), f.Name})
+	}
 	if slices.ContainsFunc(s.draft.Letter.Files, isPDF) {
 		ps, unjudged, err := s.pdfs()
 		if unjudged != nil || err != nil {
@@ -365,6 +368,10 @@ func (otherPartner) judge(s *subject) (Result, error) {
 				Figures: []Figure{{s.say("宛先", "for"), s.draft.Addressee}, {t.Label, name}}}, nil
 		}
 	}
+	if i := slices.IndexFunc(s.draft.Letter.Files, func(f mailer.File) bool { return !isPDF(f) }); i >= 0 {
+		return Result{Verdict: Unjudged, What: s.say("PDFでない添付の中は、ほかの得意先の名前がないか確かめられません", "an attachment that is no PDF can't be looked into for the names of other partners"),
+			Figures: []Figure{{s.say("ファイル", "file"), s.draft.Letter.Files[i].Name}}}, nil
+	}
 	return Result{Verdict: Passed, What: s.say("ほかの得意先（%d件）の名前はありません", "no name of the other partners (%d) is in it", x.others(own))}, nil
 }
 
@@ -381,23 +388,35 @@ var newNumber = checkType{name: "new_number",
 
 type numberOf string
 
-func (label numberOf) judge(s *subject) (Result, error) {
+// numbers are the numbers of the PDFs as inputs of the message; unjudged says which has none.
+func (label numberOf) numbers(s *subject) (out []ledger.Input, read []string, unjudged *Result, err error) {
 	ps, unjudged, err := s.pdfs()
 	if unjudged != nil || err != nil {
-		return orNothing(unjudged), err
+		return nil, nil, unjudged, err
 	}
-	var figures []Figure
 	for _, p := range ps {
 		words := p.doc.Words(string(label))
 		if len(words) == 0 || !strings.ContainsAny(words[0], "0123456789") {
-			return Result{Verdict: Unjudged, What: s.say("PDFの「%s」の隣に番号が見つかりません", "the PDF has no number beside %s", string(label)), Figures: []Figure{{s.say("ファイル", "file"), p.name}}}, nil
+			return nil, nil, &Result{Verdict: Unjudged, What: s.say("PDFの「%s」の隣に番号が見つかりません", "the PDF has no number beside %s", string(label)), Figures: []Figure{{s.say("ファイル", "file"), p.name}}}, nil
 		}
 		number, _, _ := strings.Cut(words[0], " ")
-		in := input("number", string(label), []byte(number))
-		s.draft.Inputs = append(s.draft.Inputs, in)
-		figures = append(figures, Figure{string(label), number})
-		if s.world.Ledger == nil {
-			continue
+		out = append(out, input("number", string(label), []byte(number)))
+		read = append(read, number)
+	}
+	return out, read, nil, nil
+}
+
+func (label numberOf) judge(s *subject) (Result, error) {
+	ins, read, unjudged, err := label.numbers(s)
+	if unjudged != nil || err != nil {
+		return orNothing(unjudged), err
+	}
+	s.draft.Inputs = append(s.draft.Inputs, ins...)
+	var figures []Figure
+	for i, in := range ins {
+		figures = append(figures, Figure{string(label), read[i]})
+		if part := s.another(in); part != "" {
+			return Result{Verdict: Wrong, What: s.say("この回のほかの宛先と、同じ番号です", "somebody else's has the same number in this run"), Figures: append(figures, Figure{s.say("ほかの宛先", "somebody else"), part})}, nil
 		}
 		m, err := s.before(in)
 		if err != nil {
@@ -552,6 +571,29 @@ var withinLast = checkType{name: "within",
 		return within{n, last}, calendar.Text{JA: fmt.Sprintf("金額が直近%d回の平均から±%s%%以内であること", last, n), EN: fmt.Sprintf("the amount is within %s%% of the last %d periods' average", n, last)}
 	}}
 
+// mostEarlier bounds how many of a job's letters are looked at for what was sent before: three periods of a job as large as
+// one may be, and some more.
+const mostEarlier = 20_000
+
+// amounts are those of the job's earlier letters that went out, newest first, by their part. They are read once for all
+// letters of a run.
+func (x *checking) amounts(v *ledger.View) (map[string][]int64, error) {
+	if x.earlier != nil {
+		return x.earlier, nil
+	}
+	out := map[string][]int64{}
+	for m, err := range v.Messages(ledger.MessageQuery{Job: x.world.Identity, Class: ledger.ClassLetter, Newest: true, Limit: mostEarlier}) {
+		if err != nil {
+			return nil, err
+		}
+		if _, ended := endedAt(m); ended && m.Run != x.world.Run.ID && m.Amount != nil && *m.Amount <= math.MaxInt64/100 {
+			out[m.Part] = append(out[m.Part], *m.Amount)
+		}
+	}
+	x.earlier = out
+	return out, nil
+}
+
 type within struct {
 	percent decimal.Decimal
 	last    int
@@ -564,15 +606,12 @@ func (x within) judge(s *subject) (Result, error) {
 	now := *s.draft.Amount
 	var sum, n int64
 	if v := s.world.Ledger; v != nil {
-		for m, err := range v.Messages(ledger.MessageQuery{Job: s.world.Identity, Class: ledger.ClassLetter, Newest: true, Limit: 1000}) {
-			if err != nil {
-				return Result{}, err
-			}
-			_, ended := endedAt(m)
-			if m.Run == s.world.Run.ID || m.Part != s.draft.Part || m.Amount == nil || !ended || *m.Amount > math.MaxInt64/100 {
-				continue
-			}
-			sum += *m.Amount
+		earlier, err := s.run.amounts(v)
+		if err != nil {
+			return Result{}, err
+		}
+		for _, amount := range earlier[s.draft.Part] {
+			sum += amount
 			if n++; n == int64(x.last) {
 				break
 			}

@@ -46,11 +46,9 @@ func (sentBefore) judge(s *subject) (Result, error) {
 		return Result{}, err
 	}
 	for _, in := range slices.Concat(files, texts) {
-		for _, part := range s.run.whose[in.Kind+in.Hash] {
-			if part != s.draft.Part {
-				return Result{Verdict: Wrong, What: s.say("この回のほかの宛先と、添付の中身が同じです", "somebody else gets the same attachment in this run"),
-					Figures: []Figure{{s.say("今回", "now"), baseName(in.Name)}, {s.say("ほかの宛先", "somebody else"), part}}}, nil
-			}
+		if part := s.another(in); part != "" {
+			return Result{Verdict: Wrong, What: s.say("この回のほかの宛先と、添付の中身が同じです", "somebody else gets the same attachment in this run"),
+				Figures: []Figure{{s.say("今回", "now"), baseName(in.Name)}, {s.say("ほかの宛先", "somebody else"), part}}}, nil
 		}
 		before, err := s.before(in)
 		if err != nil {

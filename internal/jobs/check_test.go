@@ -365,6 +365,47 @@ func TestTwoWithTheSameFile(t *testing.T) {
 	}
 }
 
+// Two invoices of one run that bear one number: neither is sent.
+func TestTwoWithTheSameNumber(t *testing.T) {
+	files := someCustomers(t)
+	files["請求書/2026-11/0012-INV1.pdf"] = realPDF(t, "chromium.pdf")
+	files["請求書/2026-11/0013-INV2.pdf"] = realPDF(t, "chromium.pdf") + "\n"
+	o := newOffice(t, eachJob+"[[job.monthend.check]]\nnew_number = \"請求書番号\"\n", files)
+	p := o.prepare(o.rowWorld("monthend", "2026-11", preparedAt))
+	if len(p.Drafts) != 2 {
+		t.Fatal(texts(p.Missing))
+	}
+	for _, d := range p.Drafts {
+		if len(d.Hold) != 1 || !strings.Contains(d.Hold[0].Text, "この回のほかの宛先と、同じ番号です（請求書番号 INV-2026-1101") {
+			t.Errorf("%s: %v", d.Part, d.Hold)
+		}
+	}
+}
+
+// A file's name is read by who gets it, and what can't be looked into is for a person.
+func TestNamesInAttachments(t *testing.T) {
+	for _, tt := range []struct{ ending, file, content, says string }{
+		{"pdf", "0012-1.pdf", realPDF(t, "chromium.pdf"), ""},
+		{"pdf", "0012-さくら商会.pdf", realPDF(t, "chromium.pdf"), "添付の名前 さくら商会"},
+		{"csv", "0012-1.csv", "品名,金額\r\nさくら商会,1\r\n", "PDFでない添付の中は"},
+	} {
+		files := map[string]string{"letters/each.txt": eachLetter, "請求書/2026-11/" + tt.file: tt.content, "data/customers.csv": customerList(t,
+			"0012,株式会社アクメ商事,,,ap@acme.example,メール,月末,129800,2026/12/31", "0014,さくら商会,,,,郵送,月末,5000,2026/12/31")}
+		o := newOffice(t, strings.Replace(eachJob, "-*.pdf", "-*."+tt.ending, 1)+"[[job.monthend.check]]\nno_other_partner = true\n", files)
+		p := o.prepare(o.rowWorld("monthend", "2026-11", preparedAt))
+		if len(p.Drafts) != 1 {
+			t.Fatal(texts(p.Missing))
+		}
+		text := ""
+		for _, h := range p.Drafts[0].Hold {
+			text = h.Text
+		}
+		if (tt.says == "") != (text == "") || !strings.Contains(text, tt.says) {
+			t.Errorf("%s: held for %q, want %q", tt.file, text, tt.says)
+		}
+	}
+}
+
 // The names that no letter to one customer may have are those of the table, too; what our own address, or a longer name of
 // one's own, has in it is none.
 func TestNamesOfOtherRows(t *testing.T) {
@@ -511,6 +552,7 @@ own_address = true
 		{"another amount", "0012,株式会社アクメ商事,,,ap@acme.example,メール,月末,129801,2026/12/31", "", "表 129,801円、PDF 129,800円"},
 		{"a partner's address", "0012,株式会社アクメ商事,,,suzuki@minato.example,メール,月末,129800,2026/12/31", "", "別の会社（みなと物産㈱）"},
 		{"another row's address", "0012,株式会社アクメ商事,,,x@hibari.example,メール,月末,129800,2026/12/31", "0013,ひばり工業,,,x@hibari.example,郵送,月末,1,2026/12/31", "別の会社（ひばり工業）"},
+		{"one of several that another row has", "0012,株式会社アクメ商事,,,x@hibari.example,メール,月末,129800,2026/12/31", "0013,ひばり工業,,,y@hibari.example； X@hibari.example,郵送,月末,1,2026/12/31", "別の会社（ひばり工業）"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			files := map[string]string{"letters/each.txt": eachLetter, "data/customers.csv": customerList(t, tt.row, tt.more), "請求書/2026-11/0012-1.pdf": realPDF(t, "chromium.pdf")}

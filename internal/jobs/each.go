@@ -557,8 +557,10 @@ func (m *mailing) choose(where, among *table.Rule) (mailed []recipient, err erro
 		if name := m.text(row, m.e.Company); name != "" {
 			m.companies = append(m.companies, name)
 			for _, column := range m.e.To {
-				if mail := strings.ToLower(m.text(row, column)); mail != "" && !slices.Contains(m.owners[mail], name) {
-					m.owners[mail] = append(m.owners[mail], name)
+				for mail := range strings.FieldsFuncSeq(strings.ToLower(m.text(row, column)), betweenMails) {
+					if mail = strings.Trim(mail, " 　"); mail != "" && !slices.Contains(m.owners[mail], name) {
+						m.owners[mail] = append(m.owners[mail], name)
+					}
 				}
 			}
 		}
@@ -862,6 +864,9 @@ func addresseeOf(c *config.Config, mail string) config.Addressee {
 // maxMails is how many addresses one cell may have.
 const maxMails = 10
 
+// betweenMails stands between the addresses of a cell.
+func betweenMails(c rune) bool { return strings.ContainsRune(",;、，；", c) }
+
 // mails reads the addresses of a cell: bare ones, with a comma or a semicolon between several. Names, groups, line ends and
 // whatever else a header could be made of are refused, and so is what the administrator does not allow.
 func (m *mailing) mails(r recipient, column string, needed bool) (out []string) {
@@ -879,7 +884,7 @@ func (m *mailing) mails(r recipient, column string, needed bool) (out []string) 
 		m.tell(r, codeAddress, bad, shown, mendRow)
 		return nil
 	}
-	for _, s := range strings.FieldsFunc(text, func(c rune) bool { return strings.ContainsRune(",;、，；", c) }) {
+	for _, s := range strings.FieldsFunc(text, betweenMails) {
 		if s = strings.Trim(s, " 　"); s == "" {
 			continue
 		}

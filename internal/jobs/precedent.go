@@ -27,7 +27,7 @@ type Precedent struct {
 	Verb  string
 	Sent  bool // of settle: it had arrived
 	Why   string
-	Part  string // the addressee then, where it was another one
+	Part  string // the addressee then, where it was not about all that is asked about now
 	Words string // for people
 }
 
@@ -121,10 +121,12 @@ func (q question) settled(c *config.Config, v *ledger.View, in ledger.Intent, ru
 	if !is || len(of) == 0 {
 		return p, false, is && run != q.run, nil
 	}
-	for _, m := range of {
-		same = same || slices.Contains(q.parts, m.Part)
+	all := true // whom it is asked about now; what was said of one of them says nothing of the others
+	for _, part := range q.parts {
+		has := slices.ContainsFunc(of, func(m ledger.Message) bool { return m.Part == part })
+		same, all = same || has, all && has
 	}
-	if !same {
+	if !same || !all {
 		p.Part = of[0].Addressee
 		if n := len(of); n > 1 {
 			p.Part = calendar.Text{JA: fmt.Sprintf("%sなど%d通", p.Part, n), EN: fmt.Sprintf("%s and %d more", p.Part, n-1)}.In(c.Language)
