@@ -1,9 +1,13 @@
 package daemon
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
+
+	"bod/internal/ledger"
 )
 
 // TestAFormerAddresseeGetsNothing: somebody was taken out of `to` while the letter waited for the mail server. That they still look after
@@ -113,4 +117,70 @@ func TestMovedAheadIsLateNoMore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTakenOutWhileItWaits: a job leaves the rules, or rests, while one letter of it is held for its day, another waits for the mail
+// server, and a run waits for its file. Nothing of it goes, the owner is told of each letter once, and in the end nothing is left
+// without a word.
+func TestTakenOutWhileItWaits(t *testing.T) {
+	named := func(name, file, when string) string {
+		return strings.NewReplacer("job.hosting", "job."+name, "acme-*", file, "毎月25日 10:00 休みなら前営業日", when,
+			`confirm = { by = ["tanaka"], count = 1 }`, "missed = \"latest\"").Replace(monthly)
+	}
+	held, queued, waits := named("held", "acme-*", "毎月25日 10:00 休みなら前営業日"), named("queued", "acme-*", "毎月24日 10:00 休みなら前営業日"), named("waits", "late-*", "毎月25日 10:00 休みなら前営業日")
+	for name, out := range map[string]func(string) string{
+		"removed": func(string) string { return "" },
+		"rests":   func(rule string) string { return rule + "enabled = false\n" },
+	} {
+		for _, off := range []bool{true, false} {
+			t.Run(name, func(t *testing.T) {
+				d := newDesk(t, "11-20 09:00", head+daily+held+queued+waits)
+				d.pdf("pdf/acme-11.pdf", "invoice")
+				d.sink.set(func() { d.sink.dial = errors.New("connection refused") })
+				d.to("11-24 12:00")
+				if m := d.only("queued", "2026-11"); m.Queued.IsZero() || reasons(d.only("held", "2026-11")) != "not due" || d.run("waits", "2026-11").State != ledger.RunWaiting {
+					t.Fatalf("queued is %s, held is held by %q, waits is %s", m.State, reasons(d.only("held", "2026-11")), d.run("waits", "2026-11").State)
+				}
+				if rules := head + daily + out(held) + out(queued) + out(waits); off {
+					d.restart("11-24 12:01", rules)
+				} else {
+					d.swap(rules)
+				}
+				d.sink.set(func() { d.sink.dial = nil })
+				d.pdf("pdf/late-11.pdf", "another invoice")
+				d.to("12-01 12:00")
+				if got := slices.DeleteFunc(d.sink.letters(), func(s string) bool { return strings.HasPrefix(s, "daily/") }); len(got) != 0 {
+					t.Errorf("sent: %v", got)
+				}
+				for _, job := range []string{"held", "queued"} {
+					m := d.only(job, "2026-11")
+					if m.State != ledger.StateHeld || !holds(m, ledger.Gone) {
+						t.Errorf("the letter of %s is %s, held by %q", job, m.State, reasons(m))
+					}
+					if got := d.timesTold("gone", m.Number); got != 1 {
+						t.Errorf("off %v: the owner was told %d times of the letter of %s: %v", off, got, job, d.sink.notices())
+					}
+				}
+				r := d.run("waits", "2026-11")
+				if r.State != ledger.RunMissed || !hasReason(r.Reasons, codeGone) {
+					t.Errorf("the run that waited is %s because of %v", r.State, r.Reasons)
+				}
+				if got := d.timesTold("missed", r.Number); got != 1 {
+					t.Errorf("off %v: the owner was told %d times of the run that waited: %v", off, got, d.sink.notices())
+				}
+			})
+		}
+	}
+}
+
+// timesTold counts the notices of one sort that name a number.
+func (d *desk) timesTold(what, number string) (n int) {
+	d.sink.mu.Lock()
+	defer d.sink.mu.Unlock()
+	for _, a := range d.sink.got {
+		if strings.HasPrefix(a.key, "notice/"+what+"/") && bytes.Contains(a.data, []byte(number)) {
+			n++
+		}
+	}
+	return n
 }

@@ -85,6 +85,7 @@ type desk struct {
 	t      testing.TB
 	dir    string
 	now    time.Time
+	local  *time.Location // the machine's zone, if a test moves it
 	ledger *ledger.Ledger
 	office *Office
 	sink   *sink
@@ -151,7 +152,12 @@ func (d *desk) open() {
 	}
 }
 
-func (d *desk) clock() time.Time { return d.now }
+func (d *desk) clock() time.Time {
+	if d.local != nil {
+		return d.now.In(d.local)
+	}
+	return d.now
+}
 
 func (d *desk) close() {
 	if d.ledger == nil {
