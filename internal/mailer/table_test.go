@@ -322,7 +322,7 @@ func TestSeveralOnOneConnection(t *testing.T) {
 
 // TestAnswerBreaksOff: the connection ends amid the answer's line. Its first words look like an answer; they are none.
 func TestAnswerBreaksOff(t *testing.T) {
-	for _, half := range []string{"2", "25", "250", "250 ", "250 que", "250-que", "250-queued\r\n", "250-queued\r\n250 o", "451 la", "554 spa", "\r\n"} {
+	for _, half := range []string{"2", "25", "250", "250 ", "250 que", "250-que", "250-queued\r\n", "250-queued\r\n250 o", "451 la", "554 spa", "\r\n", "250 ok\x00"} {
 		s := &script{answers: map[string]string{".": half}, raw: "."}
 		session := s.open(t)
 		rs, broken := session.Carry(t.Context(), parcel("a@x.example"))

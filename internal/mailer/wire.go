@@ -79,8 +79,8 @@ type line struct {
 // connection breaks there; but a reply ends with its line end (RFC 5321 4.2), and what breaks off before is none.
 type replies struct {
 	from *bufio.Reader // the client's own, which may hold what came early
-	last byte
-	torn bool // the connection broke amid a line
+	last byte          // of what was read; a line end before that
+	torn bool          // the connection broke amid a line
 }
 
 func (r *replies) Read(p []byte) (int, error) {
@@ -88,13 +88,13 @@ func (r *replies) Read(p []byte) (int, error) {
 	if n > 0 {
 		r.last = p[n-1]
 	}
-	r.torn = r.torn || err != nil && r.last != 0 && r.last != '\n'
+	r.torn = r.torn || err != nil && r.last != '\n'
 	return n, err
 }
 
 // listen puts replies between the connection and the client.
 func (l *line) listen() {
-	l.replies = &replies{from: l.Text.R}
+	l.replies = &replies{from: l.Text.R, last: '\n'}
 	l.Text.R = bufio.NewReader(l.replies)
 }
 
