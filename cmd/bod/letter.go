@@ -19,8 +19,10 @@ import (
 type letter struct {
 	headers [][2]string // name and decoded value, in the order of reading
 	text    string
-	html    string // the same, dressed; may be empty
+	html    string // the same, dressed; may be empty. Its pictures are in it
 	files   []fileInfo
+
+	pictures []string // what the HTML calls a picture, and the picture itself as a browser reads it
 }
 
 type fileInfo struct {
@@ -53,14 +55,16 @@ func readLetter(raw []byte) (letter, error) {
 		}
 		l.headers = append(l.headers, [2]string{name, v})
 	}
-	if err := l.part(m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Header.Get("Content-Disposition"), m.Body, 0); err != nil {
+	if err := l.part(m.Header.Get("Content-Type"), m.Header.Get("Content-Transfer-Encoding"), m.Header.Get("Content-Disposition"), "", m.Body, 0); err != nil {
 		return letter{}, err
 	}
+	// A page in a browser has no message in which to look for a picture by its ID.
+	l.html = strings.NewReplacer(l.pictures...).Replace(l.html)
 	return l, nil
 }
 
 // part reads one part of the message, and those inside it.
-func (l *letter) part(contentType, encoding, disposition string, body io.Reader, depth int) error {
+func (l *letter) part(contentType, encoding, disposition, id string, body io.Reader, depth int) error {
 	kind, params, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		kind = "text/plain"
@@ -78,7 +82,7 @@ func (l *letter) part(contentType, encoding, disposition string, body io.Reader,
 			if err != nil {
 				return fmt.Errorf("couldn't read the message: %w", err)
 			}
-			if err := l.part(p.Header.Get("Content-Type"), p.Header.Get("Content-Transfer-Encoding"), p.Header.Get("Content-Disposition"), p, depth+1); err != nil {
+			if err := l.part(p.Header.Get("Content-Type"), p.Header.Get("Content-Transfer-Encoding"), p.Header.Get("Content-Disposition"), p.Header.Get("Content-Id"), p, depth+1); err != nil {
 				return err
 			}
 		}
@@ -96,6 +100,10 @@ func (l *letter) part(contentType, encoding, disposition string, body io.Reader,
 	how, dp, err := mime.ParseMediaType(disposition)
 	if err == nil && how == "attachment" {
 		l.files = append(l.files, fileInfo{Name: dp["filename"], Type: kind, Size: len(data)})
+		return nil
+	}
+	if id = strings.Trim(id, "<>"); id != "" && strings.HasPrefix(kind, "image/") {
+		l.pictures = append(l.pictures, `"`+(mailer.Image{ID: id}).URL()+`"`, `"data:`+kind+";base64,"+base64.StdEncoding.EncodeToString(data)+`"`)
 		return nil
 	}
 	if kind == "text/plain" && l.text == "" {
