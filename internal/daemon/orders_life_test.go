@@ -76,17 +76,17 @@ func TestWatchTakenBack(t *testing.T) {
 // TestWatchIsNoFoolOfItsTable: a row that is gone is over, and nobody is thanked for it; a table that is gone, or has
 // suddenly half its rows, says nothing of any row.
 func TestWatchIsNoFoolOfItsTable(t *testing.T) {
-	more := ""
+	var more strings.Builder
 	for i := 4; i <= 30; i++ {
-		more += fmt.Sprintf("A-%d,Cable,done,2026-11-02,mori@aozora.example,1\n", i)
+		more.WriteString(fmt.Sprintf("A-%d,Cable,done,2026-11-02,mori@aozora.example,1\n", i))
 	}
 	d := newDesk(t, "11-20 09:00", head+orders+nightly)
-	d.write("orders.csv", orderList+more)
+	d.write("orders.csv", orderList+more.String())
 	d.to("11-20 12:00")
 	for _, c := range []struct{ until, period, table string }{
-		{"11-24 12:00", "2026-11-24", ""},                                             // nothing but an empty file
-		{"11-25 12:00", "2026-11-25", orderHead},                                      // no row is left
-		{"11-26 12:00", "2026-11-26", orderHead + more[:strings.Index(more, "A-12")]}, // a third of them
+		{"11-24 12:00", "2026-11-24", ""},        // nothing but an empty file
+		{"11-25 12:00", "2026-11-25", orderHead}, // no row is left
+		{"11-26 12:00", "2026-11-26", orderHead + more.String()[:strings.Index(more.String(), "A-12")]}, // a third of them
 	} {
 		d.write("orders.csv", c.table)
 		d.to(c.until)
@@ -94,7 +94,7 @@ func TestWatchIsNoFoolOfItsTable(t *testing.T) {
 			t.Errorf("%s: %s, %s", c.period, r.State, d.findings())
 		}
 	}
-	d.write("orders.csv", strings.Replace(orderList+more, "A-1,Notebook,open,2026-11-02,mori@aozora.example,70000\n", "", 1))
+	d.write("orders.csv", strings.Replace(orderList+more.String(), "A-1,Notebook,open,2026-11-02,mori@aozora.example,70000\n", "", 1))
 	d.to("11-26 18:00")
 	f := d.finding("A-1")
 	if f.State != ledger.FindingResolved || f.Ended != ledger.EndedGone {
