@@ -51,11 +51,10 @@ type crew struct {
 	flying map[int64]bool  // runs with a worker
 	done   chan outcome
 	places int
-	limit  time.Duration
 }
 
 func newCrew() crew {
-	return crew{busy: map[string]bool{}, slow: map[int64]bool{}, flying: map[int64]bool{}, done: make(chan outcome, 256), places: places, limit: timeLimit}
+	return crew{busy: map[string]bool{}, slow: map[int64]bool{}, flying: map[int64]bool{}, done: make(chan outcome, 256), places: places}
 }
 
 // work brings the tasks up to date and returns when all have ended or gone on beside the loop. Each is committed on its own,
@@ -131,7 +130,7 @@ func (o *Office) begin(ctx context.Context, t task) {
 	o.crew.flying[t.run.ID] = true
 	st := o.at.Load()
 	began := o.moment()
-	ctx, cancel := context.WithTimeoutCause(ctx, o.crew.limit, errSlow)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeLimit, errSlow)
 	result := make(chan outcome, 1)
 	go func() {
 		start := time.Now()
