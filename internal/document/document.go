@@ -53,6 +53,7 @@ type Document struct {
 	Pages   []string  `json:"pages"`             // the text of each page, lines ended by \n
 	Created time.Time `json:"created,omitzero"`  // as the file says; zero when it doesn't
 	Number  int       `json:"number,omitempty"`  // of pages
+	Unread  []int     `json:"unread,omitempty"`  // the pages, from 1, that show something and have no text, as a scanner makes them
 	Trouble Code      `json:"trouble,omitempty"` // between child and parent; "" beside what was read
 }
 

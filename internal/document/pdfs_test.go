@@ -96,6 +96,33 @@ func TestWhatCannotBeJudged(t *testing.T) {
 	}
 }
 
+// A page that shows something and has no text was read by nobody; an empty one has nothing to read.
+func TestPagesWithoutText(t *testing.T) {
+	page := func(more string) string {
+		return "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 200] " + more + " >>"
+	}
+	mixed := small("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 3 /Kids [3 0 R 4 0 R 5 0 R] >>",
+		page("/Contents 6 0 R /Resources << /Font << /F 7 0 R >> >>"), page(""), page("/Contents 8 0 R"),
+		stream("", "BT /F 12 Tf 10 10 Td (Invoice 110000) Tj ET"), "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>", stream("", "10 10 50 50 re f"))
+	for _, tt := range []struct {
+		name string
+		pdf  []byte
+		want string
+	}{
+		{"text, nothing, a drawing", mixed, "[3]"},
+		{"a scanned page behind", file(t, "half-scanned.pdf"), "[2]"},
+		{"text alone", file(t, "libreoffice.pdf"), "[]"},
+	} {
+		d, err := Read(t.Context(), tt.pdf)
+		if err != nil {
+			t.Fatal(tt.name, err)
+		}
+		if got := fmt.Sprint(d.Unread); got != tt.want {
+			t.Errorf("%s: the pages without text are %s, not %s", tt.name, got, tt.want)
+		}
+	}
+}
+
 // formOf is a page that draws a form, which draws what is said.
 func formOf(draws string) []byte {
 	return small("<< /Type /Catalog /Pages 2 0 R >>", "<< /Type /Pages /Count 1 /Kids [3 0 R] >>", "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources << /XObject << /A 5 0 R >> >> >>",

@@ -86,7 +86,17 @@ func parse(pdf []byte) *Document {
 		if size += len(text); size > maxText {
 			return &Document{Trouble: CodeTooBig}
 		}
-		blank = blank && Fold(text) == ""
+		if Fold(text) == "" {
+			shown, err := objects(instance, opened.Document, i)
+			if err != nil {
+				return &Document{Trouble: CodeDamaged}
+			}
+			if shown > 0 {
+				d.Unread = append(d.Unread, i+1)
+			}
+		} else {
+			blank = false
+		}
 		d.Pages = append(d.Pages, text)
 	}
 	if blank {
@@ -94,6 +104,15 @@ func parse(pdf []byte) *Document {
 	}
 	d.Created = created(instance, opened.Document)
 	return d
+}
+
+// objects is how many things a page draws.
+func objects(instance pdfium.Pdfium, opened references.FPDF_DOCUMENT, page int) (int, error) {
+	n, err := instance.FPDFPage_CountObjects(&requests.FPDFPage_CountObjects{Page: requests.Page{ByIndex: &requests.PageByIndex{Document: opened, Index: page}}})
+	if err != nil {
+		return 0, err
+	}
+	return n.Count, nil
 }
 
 // created is when the document says that it was made. Whoever makes a file can write what they like there: it is worth a

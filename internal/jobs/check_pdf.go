@@ -52,6 +52,19 @@ func (s *subject) pdfs() ([]pdf, *Result, error) {
 	return out, nil, nil
 }
 
+// unread is the result where a PDF has a page that is a picture: what stands on it nobody has read, so that a check that found
+// nothing wrong in the rest can't say that all is well. nil where every page was read.
+func (s *subject) unread(ps []pdf) *Result {
+	for _, p := range ps {
+		if len(p.doc.Unread) > 0 {
+			page := p.doc.Unread[0]
+			return &Result{Verdict: Unjudged, What: s.say("PDFの%dページ目に文字がありません（画像だけです）。人の目で見てください", "page %d of the PDF has no text, only a picture: a person has to look at it", page),
+				Figures: []Figure{{s.say("ファイル", "file"), p.name}}}
+		}
+	}
+	return nil
+}
+
 // readPDF is what came of reading one PDF.
 type readPDF struct {
 	doc *document.Document
@@ -161,12 +174,18 @@ func (c contained) judge(s *subject) (Result, error) {
 			if strings.Contains(all, document.Fold(t)) == c.want {
 				continue
 			}
+			if u := s.unread([]pdf{p}); u != nil && c.want {
+				return *u, nil // it may stand in the picture
+			}
 			r := Result{Verdict: Wrong, Figures: []Figure{{s.say("ファイル", "file"), p.name}}}
 			if r.What = s.say("PDFに「%s」がありません", "the PDF doesn't say %s", t); !c.want {
 				r.What = s.say("PDFに「%s」があります", "the PDF says %s", t)
 			}
 			return r, nil
 		}
+	}
+	if u := s.unread(ps); u != nil && !c.want {
+		return *u, nil
 	}
 	if !c.want {
 		return Result{Verdict: Passed, What: s.say("PDFに%sはありません", "the PDF doesn't say %s", quoted)}, nil
@@ -333,6 +352,7 @@ func (otherPartner) judge(s *subject) (Result, error) {
 	if len(s.scope.to) == 0 {
 		return Result{Verdict: Unjudged, What: s.say("だれに送るのか分からないので、確かめられません", "it is not known whom it is for")}, nil
 	}
+	var unread *Result
 	texts := []Figure{{s.say("件名", "subject"), s.draft.Letter.Subject}, {s.say("本文", "text"), s.draft.Letter.Text}}
 	for _, f := range s.draft.Letter.Files {
 		texts = append(texts, Figure{s.say("添付の名前", "attachment"), f.Name})
@@ -345,6 +365,7 @@ func (otherPartner) judge(s *subject) (Result, error) {
 		for _, p := range ps {
 			texts = append(texts, Figure{p.name, strings.Join(p.doc.Pages, "\n")})
 		}
+		unread = s.unread(ps)
 	}
 	var own []string // a group's parent is part of its daughters' names
 	for _, a := range s.scope.to {
@@ -371,6 +392,9 @@ func (otherPartner) judge(s *subject) (Result, error) {
 	if i := slices.IndexFunc(s.draft.Letter.Files, func(f mailer.File) bool { return !isPDF(f) }); i >= 0 {
 		return Result{Verdict: Unjudged, What: s.say("PDFでない添付の中は、ほかの得意先の名前がないか確かめられません", "an attachment that is no PDF can't be looked into for the names of other partners"),
 			Figures: []Figure{{s.say("ファイル", "file"), s.draft.Letter.Files[i].Name}}}, nil
+	}
+	if unread != nil {
+		return *unread, nil
 	}
 	return Result{Verdict: Passed, What: s.say("ほかの得意先（%d件）の名前はありません", "no name of the other partners (%d) is in it", x.others(own))}, nil
 }

@@ -89,6 +89,9 @@ func (s *subject) pdfTexts() (out []ledger.Input, unjudged *Result, err error) {
 		return nil, nil, nil
 	}
 	ps, unjudged, err := s.pdfs()
+	if unjudged == nil {
+		unjudged = s.unread(ps)
+	}
 	for _, p := range ps {
 		out = append(out, input(textInput, p.name, []byte(p.doc.Text())))
 	}

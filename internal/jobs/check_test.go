@@ -119,6 +119,7 @@ const readAmount = "[[job.hosting.check]]\npdf_amount = { label = \"ご請求金
 
 func checkCases(t *testing.T) map[string][]checkCase {
 	scanned, encrypted := realPDF(t, "scanned.pdf"), realPDF(t, "encrypted.pdf")
+	half := realPDF(t, "half-scanned.pdf") // its second page is a picture
 	return map[string][]checkCase{
 		"own_address": {
 			{name: "the partner's own", lines: check1("own_address = true"), want: Passed},
@@ -144,6 +145,8 @@ func checkCases(t *testing.T) map[string][]checkCase {
 			{name: "it stands there", lines: oneFile + check1(`pdf_contains = ["アクメ商事", "{対象月}", "{company.registration}", "Ｔ７１２３ ４５６７"]`), want: Passed},
 			{name: "another month", lines: oneFile + check1(`pdf_contains = ["2026年10月分"]`), want: Wrong, says: "2026年10月分"},
 			{name: "scanned", lines: oneFile + check1(`pdf_contains = ["アクメ商事"]`), file: scanned, want: Unjudged, says: "画像"},
+			{name: "a page scanned", lines: oneFile + check1(`pdf_contains = ["アクメ商事"]`), file: half, want: Passed},
+			{name: "perhaps on the page scanned", lines: oneFile + check1(`pdf_contains = ["しおかぜ"]`), file: half, want: Unjudged, says: "2ページ目"},
 			{name: "encrypted", lines: oneFile + check1(`pdf_contains = ["アクメ商事"]`), file: encrypted, want: Unjudged},
 			{name: "an empty field", lines: oneFile + check1(`pdf_contains = ["{備考}"]`), want: Unjudged},
 			{name: "no PDF", lines: noFile + check1(`pdf_contains = ["アクメ商事"]`), want: Unjudged},
@@ -152,6 +155,7 @@ func checkCases(t *testing.T) map[string][]checkCase {
 			{name: "it does", lines: oneFile + check1(`pdf_lacks = ["見積書"]`), want: Passed},
 			{name: "it stands there", lines: oneFile + check1(`pdf_lacks = ["御請求書"]`), want: Wrong},
 			{name: "scanned", lines: oneFile + check1(`pdf_lacks = ["見積書"]`), file: scanned, want: Unjudged},
+			{name: "a page scanned", lines: oneFile + check1(`pdf_lacks = ["見積書"]`), file: half, want: Unjudged, says: "2ページ目"},
 		},
 		"pdf_amount": {
 			{name: "the orders' total", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), want: Passed, says: "受注一覧 129,800円"},
@@ -172,6 +176,7 @@ func checkCases(t *testing.T) map[string][]checkCase {
 			{name: "in the subject", lines: oneFile + "subject = \"みなと物産様の請求書\"\n" + check1("no_other_partner = true"), want: Wrong, says: "件名 みなと物産"},
 			{name: "in the PDF", lines: "to = [\"minato\"]\n" + strings.ReplaceAll(oneFile, "acme", "acme") + check1("no_other_partner = true"), want: Wrong, says: "アクメ商事"},
 			{name: "scanned", lines: oneFile + check1("no_other_partner = true"), file: scanned, want: Unjudged},
+			{name: "a page scanned", lines: oneFile + check1("no_other_partner = true"), file: half, want: Unjudged, says: "2ページ目"},
 		},
 		"not_sent_before": {
 			{name: "the first", lines: oneFile + check1("not_sent_before = true"), want: Passed},
@@ -183,6 +188,7 @@ func checkCases(t *testing.T) map[string][]checkCase {
 				sentInOctober(d)
 			}, want: Wrong, says: "PDFの文字が、前に送ったものと同じです"},
 			{name: "scanned", lines: oneFile + check1("not_sent_before = true"), file: scanned, want: Unjudged},
+			{name: "a page scanned", lines: oneFile + check1("not_sent_before = true"), file: half, want: Unjudged, says: "2ページ目"},
 		},
 		"new_number": {
 			{name: "the first", lines: oneFile + check1(`new_number = "請求書番号"`), want: Passed, says: "INV-2026-1101"},
