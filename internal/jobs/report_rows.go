@@ -81,17 +81,7 @@ type reportGroup struct {
 
 // compile holds what jobs.toml says about columns against those that the table has now.
 func (r *reading) compile() (seen []ledger.Observation) {
-	scope := table.RuleScope{Columns: r.t.Columns(), Source: func(name string) ([]table.Column, bool) {
-		if r.w.Config.Source(name) == nil {
-			return nil, false
-		}
-		t, waits, o := r.w.rows(r.ctx, name)
-		if r.missing = append(r.missing, waits...); t == nil {
-			return nil, true
-		}
-		seen = append(seen, o...)
-		return t.Columns(), true
-	}}
+	scope := r.w.ruleScope(r.ctx, r.t, &r.missing, &seen)
 	rule := func(key, src string, compile func(string, table.RuleScope) (*table.Rule, []table.RuleProblem)) *table.Rule {
 		x, ps := compile(src, scope)
 		for _, p := range ps {
@@ -191,9 +181,8 @@ func (r *reading) read() error {
 				}
 			}
 			if u != nil {
-				if trouble(row, u.What); !bad {
-					bad = true
-				}
+				trouble(row, u.What)
+				bad = true
 				break
 			}
 			if v.Type() == table.Number {
@@ -456,11 +445,13 @@ func (r *reading) compareWith(o *reportRecord) {
 			}
 		}
 	}
+	kept := map[string]groupsRecord{}
+	for _, g := range o.Groups {
+		kept[g.Key] = g
+	}
 	for _, g := range r.groups {
-		if i := slices.IndexFunc(o.Groups, func(x groupsRecord) bool { return x.Key == g.value.Canonical() }); i >= 0 {
-			if was, ok := o.Groups[i].sum(); ok {
-				g.was = &was
-			}
+		if was, ok := kept[g.value.Canonical()].sum(); ok && was.n > 0 { // a group that was there had rows
+			g.was = &was
 		}
 	}
 }
@@ -484,8 +475,12 @@ func (r *reading) gone() (out []groupsRecord) {
 	if r.before == nil {
 		return nil
 	}
+	now := map[string]bool{}
+	for _, g := range r.groups {
+		now[g.value.Canonical()] = true
+	}
 	for _, o := range r.before.Groups {
-		if !slices.ContainsFunc(r.groups, func(g *reportGroup) bool { return g.value.Canonical() == o.Key }) {
+		if !now[o.Key] {
 			out = append(out, o)
 		}
 	}

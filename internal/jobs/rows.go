@@ -86,3 +86,19 @@ func (w *World) lastDone(name string) ([]byte, error) {
 	}
 	return nil, nil
 }
+
+// ruleScope is what rules over a table's rows may name: its columns as they are now, and the other sources of jobs.toml, each
+// read when a rule first asks for it. What keeps one of those from being used is added to missing, what was seen of it to seen.
+func (w *World) ruleScope(ctx context.Context, t *table.Table, missing *[]ledger.Reason, seen *[]ledger.Observation) table.RuleScope {
+	return table.RuleScope{Columns: t.Columns(), Source: func(name string) ([]table.Column, bool) {
+		if w.Config.Source(name) == nil {
+			return nil, false
+		}
+		t, waits, o := w.rows(ctx, name)
+		if *missing = append(*missing, waits...); t == nil {
+			return nil, true
+		}
+		*seen = uniqueObservations(append(*seen, o...))
+		return t.Columns(), true
+	}}
+}

@@ -369,20 +369,8 @@ func (watch) Prepare(ctx context.Context, w *World) (Prepared, error) {
 // compile holds the rules against the columns that the tables have now. What doesn't fit makes the run wait.
 func (k *looking) compile(seen *[]ledger.Observation) error {
 	s := *k.watchSpec
-	scope := table.RuleScope{Columns: k.t.Columns(), Before: true, Source: func(name string) ([]table.Column, bool) {
-		if k.w.Config.Source(name) == nil {
-			return nil, false
-		}
-		t, waits, o := k.w.rows(k.ctx, name)
-		k.missing = append(k.missing, waits...)
-		if t == nil {
-			return nil, true
-		}
-		if !slices.ContainsFunc(*seen, func(x ledger.Observation) bool { return x.Name == o[0].Name }) {
-			*seen = append(*seen, o...)
-		}
-		return t.Columns(), true
-	}}
+	scope := k.w.ruleScope(k.ctx, k.t, &k.missing, seen)
+	scope.Before = true
 	again := func(r *table.Rule, compile func(string, table.RuleScope) (*table.Rule, []table.RuleProblem)) *table.Rule {
 		out, ps := compile(r.Source(), scope)
 		for _, p := range ps {
