@@ -315,6 +315,17 @@ func TestCheckFindsWhatARowJobGetsWrong(t *testing.T) {
 	}
 }
 
+// Who says yes to a sum reads what of it a check holds, and so will not leave by that yes.
+func TestRequestTellsWhatACheckHolds(t *testing.T) {
+	const check = "\n[[job.monthend.check]]\nwrong_if = '得意先コード == \"0012\"'\nsay = \"先方と調整中です\"\n"
+	d := newDesk(t, realMail+eachJob+check, someCustomers(t), tokyo(2026, 11, 24, 8, 0))
+	r := d.run("monthend", "2026-11", tokyo(2026, 11, 24, 10, 0))
+	got := strings.Join(d.notices(tokyo(2026, 11, 24, 10, 1)), "\n=====\n")
+	if !strings.Contains(got, "うち止めているもの：1通　129,800円（") {
+		t.Errorf("the request of %s lacks what is held:\n%s", r.Number, got)
+	}
+}
+
 // The request says the count in words, last month's beside this month's, and what changed: not sixty points.
 func TestConfirmRequestOfRows(t *testing.T) {
 	files := someCustomers(t)

@@ -81,6 +81,14 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 		{t("送付予定", "Goes out"), at(m.run.Due)},
 		{t("通数合計", "Messages"), count + total},
 	}
+	if stay := heldByChecks(m.messages); len(stay) > 0 {
+		// Who says yes to a sum has to know what of it won't leave by that yes alone.
+		what := t(fmt.Sprintf("%d通", len(stay)), plural(len(stay), "message", "messages"))
+		if sum, priced := (matter{messages: stay}).amount(); priced {
+			what += t("　", ", ") + yen(sum, l)
+		}
+		rs = append(rs, row{t("うち止めているもの", "Held of these"), what + t("（下にあります。直るか、送ると決めるまで送りません）", " (see below; not sent before it is mended, or somebody decides that it goes)")})
+	}
 	if rows != nil && m.run.Said != "" {
 		rs = append(rs, row{t("内訳", "Of these"), clean(m.run.Said)})
 	}
@@ -139,6 +147,16 @@ func request(c *config.Config, v *ledger.View, m matter, p *config.Person, now t
 	words.gap()
 	words.say(names(m.owners, func(p *config.Person, _ calendar.Language) string { s, _ := honored(p.Name); return s }, l))
 	return subject, words, nil
+}
+
+// heldByChecks are the messages that a check holds: a yes alone lets none of them go.
+func heldByChecks(ms []ledger.Message) (out []ledger.Message) {
+	for _, m := range ms {
+		if slices.ContainsFunc(m.Holds, func(h ledger.Hold) bool { return h.Reason == ledger.Check }) {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // requestChecks are what the job's checks found: what is wrong and was agreed not to be held for, first, and what passed. Of one
