@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,19 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == document.Command { // a page's rehearsal reads PDFs in this program's child
 		os.Exit(document.Serve(os.Stdin, os.Stdout))
 	}
-	testscript.Main(m, map[string]func(){"bod": main})
+	testscript.Main(reading{m}, map[string]func(){"bod": main})
+}
+
+// reading runs the tests with a reader of PDFs that the race detector doesn't slow down.
+type reading struct{ *testing.M }
+
+func (r reading) Run() int {
+	remove, err := document.TestOnlyReader()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err) // the tests' own program reads them then, slowly
+	}
+	defer remove()
+	return r.M.Run()
 }
 
 // The scripts run the program as a person does. Each begins in a folder with what
@@ -40,6 +53,7 @@ func TestScripts(t *testing.T) {
 			e.Setenv("LANG", "C")
 			// Each process of a race build sleeps a second before it ends, in case a race is still to be told.
 			e.Setenv("GORACE", "atexit_sleep_ms=0")
+			e.Setenv("BOD_TEST_READER", os.Getenv("BOD_TEST_READER")) // see document.TestOnlyReader
 			e.Setenv("EXAMPLE", example)
 			e.Setenv("BOD_ADMIN", "none") // whatever lies on this machine
 			e.Setenv("ROOT", filepath.Dir(example))

@@ -36,7 +36,13 @@ func TestMain(m *testing.M) {
 	case os.Getenv("BOD_TEST_POST") != "":
 		os.Exit(postOffice(os.Getenv("BOD_TEST_POST"), os.Getenv("BOD_TEST_ADDR")))
 	}
-	os.Exit(m.Run())
+	remove, err := document.TestOnlyReader()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err) // the tests' own program reads them then, slowly
+	}
+	status := m.Run()
+	remove()
+	os.Exit(status)
 }
 
 // victim is `bod run --once --do` that kills itself at the n-th time that it comes to a step.

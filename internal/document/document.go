@@ -169,8 +169,8 @@ func Read(ctx context.Context, pdf []byte) (*Document, error) {
 	return d, nil
 }
 
-// program is the file to start again: what runs now, also when a new version was put in its place.
-func program() (string, error) {
+// self is the file to start again: what runs now, also when a new version was put in its place.
+func self() (string, error) {
 	if runtime.GOOS == "linux" {
 		return "/proc/self/exe", nil
 	}
@@ -179,14 +179,14 @@ func program() (string, error) {
 
 // ask starts the child and reads its answer. If we die here the child ends by itself: its time is limited.
 func ask(ctx context.Context, pdf []byte) (*Document, error) {
-	self, err := program()
+	file, err := program()
 	if err != nil {
 		return nil, problem(CodeAway, err)
 	}
 	limited, cancel := context.WithTimeout(ctx, timeLimit)
 	defer cancel()
 	// #nosec G204 -- this program itself, with a fixed word
-	c := exec.CommandContext(limited, self, Command)
+	c := exec.CommandContext(limited, file, Command)
 	c.Args[0] = os.Args[0]
 	c.Dir, c.Env = "/", []string{}
 	c.Stdin = bytes.NewReader(pdf)

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"slices"
@@ -19,7 +20,13 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == document.Command {
 		os.Exit(document.Serve(os.Stdin, os.Stdout))
 	}
-	os.Exit(m.Run())
+	remove, err := document.TestOnlyReader()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err) // the tests' own program reads them then, slowly
+	}
+	status := m.Run()
+	remove()
+	os.Exit(status)
 }
 
 // realPDF is an invoice that Chromium made: 株式会社アクメ商事 御中, 2026年11月分, INV-2026-1101, 129,800円, T7123456789012.
