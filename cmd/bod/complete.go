@@ -120,43 +120,66 @@ func (b *desk) completePeriods(cmd *cobra.Command) {
 // completeNumbers offers the newest runs and messages of the ledger; which ones is the caller's word.
 func (b *desk) completeNumbers(runs, messages bool) completer {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		none := cobra.ShellCompDirectiveNoFileComp
 		if len(args) > 0 {
-			return nil, none
+			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		// Whoever presses Tab does not wait for a busy ledger.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 2*time.Second)
-		defer cancel()
-		b.err = io.Discard
-		dir, _ := b.place()
-		l, err := ledger.OpenReader(ctx, dir)
-		if err != nil {
-			return nil, none
-		}
-		defer l.Close()
-		var out []cobra.Completion
-		err = l.View(ctx, func(v *ledger.View) error {
+		return b.offers(cmd, func(v *ledger.View, add func(number, words string)) error {
 			if messages {
-				for m, err := range v.Messages(ledger.MessageQuery{Newest: true, Limit: 50}) {
+				for m, err := range v.Messages(ledger.MessageQuery{Newest: true, Limit: offered}) {
 					if err != nil {
 						return err
 					}
-					out = append(out, cobra.CompletionWithDesc(m.Number, clean(jobs.MessageWords(m, b.lang)+" "+m.Subject)))
+					add(m.Number, clean(jobs.MessageWords(m, b.lang)+" "+m.Subject))
 				}
 			}
 			if runs {
-				for r, err := range v.Runs(ledger.RunQuery{Newest: true, Limit: 50}) {
+				for r, err := range v.Runs(ledger.RunQuery{Newest: true, Limit: offered}) {
 					if err != nil {
 						return err
 					}
-					out = append(out, cobra.CompletionWithDesc(r.Number, jobs.RunWords(r, b.lang)+" "+r.Job+"/"+r.Period))
+					add(r.Number, jobs.RunWords(r, b.lang)+" "+r.Job+"/"+r.Period)
 				}
 			}
 			return nil
 		})
-		if err != nil {
-			return nil, none
-		}
-		return out, none
 	}
+}
+
+// completeFindings offers what stands open, and what was accepted.
+func (b *desk) completeFindings(cmd *cobra.Command, _ []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	return b.offers(cmd, func(v *ledger.View, add func(number, words string)) error {
+		for f, err := range v.Findings(ledger.FindingQuery{Newest: true, Limit: offered, States: append([]ledger.FindingState{ledger.FindingAccepted}, jobs.OpenFindings...)}) {
+			if err != nil {
+				return err
+			}
+			add(f.Number, clean(f.Label+" "+f.Says))
+		}
+		return nil
+	})
+}
+
+// offered is how many numbers a shell is given at most.
+const offered = 50
+
+// offers are numbers that the ledger has. Nothing is offered where it can't be read.
+func (b *desk) offers(cmd *cobra.Command, read func(v *ledger.View, add func(number, words string)) error) ([]cobra.Completion, cobra.ShellCompDirective) {
+	none := cobra.ShellCompDirectiveNoFileComp
+	// Whoever presses Tab does not wait for a busy ledger.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 2*time.Second)
+	defer cancel()
+	b.err = io.Discard
+	dir, _ := b.place()
+	l, err := ledger.OpenReader(ctx, dir)
+	if err != nil {
+		return nil, none
+	}
+	defer l.Close()
+	var out []cobra.Completion
+	err = l.View(ctx, func(v *ledger.View) error {
+		return read(v, func(number, words string) { out = append(out, cobra.CompletionWithDesc(number, words)) })
+	})
+	if err != nil {
+		return nil, none
+	}
+	return out, none
 }

@@ -5,8 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +56,7 @@ func (b *desk) findingJSON(c *config.Config, v *ledger.View, f ledger.Finding) f
 
 // isOpen reports whether nobody has put a finding right or accepted it.
 func isOpen(f ledger.Finding) bool {
-	return f.State != ledger.FindingResolved && f.State != ledger.FindingAccepted
+	return slices.Contains(jobs.OpenFindings, f.State)
 }
 
 func (b *desk) findingsCommand() *cobra.Command {
@@ -291,34 +291,6 @@ func (b *desk) toldBy(v *ledger.View, message string, accepted bool) ([]string, 
 			next: "bod show " + m.Number}
 	}
 	return out, nil
-}
-
-// completeFindings offers what stands open.
-func (b *desk) completeFindings(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
-	none := cobra.ShellCompDirectiveNoFileComp
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), 2*time.Second)
-	defer cancel()
-	b.err = io.Discard
-	dir, _ := b.place()
-	l, err := ledger.OpenReader(ctx, dir)
-	if err != nil {
-		return nil, none
-	}
-	defer l.Close()
-	var out []cobra.Completion
-	err = l.View(ctx, func(v *ledger.View) error {
-		for f, err := range v.Findings(ledger.FindingQuery{Newest: true, Limit: 50, States: append([]ledger.FindingState{ledger.FindingAccepted}, jobs.OpenFindings...)}) {
-			if err != nil {
-				return err
-			}
-			out = append(out, cobra.CompletionWithDesc(f.Number, clean(f.Label+" "+f.Says)))
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, none
-	}
-	return out, none
 }
 
 // showFinding tells all about one finding.

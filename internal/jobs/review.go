@@ -16,8 +16,8 @@ import (
 )
 
 // Review is what a month teaches: what went wrong or needed a person, how often and why, what was held back in time, how long
-// things stayed open, and which checks never or always came out wrong. It is made of the ledger alone, so that the
-// command and the mail say the same of the same month.
+// things stayed open, and which checks never or always came out wrong. It is made of the ledger alone, by
+// the command and the mail alike. What was open when the month ended is told as it stands when the review is made.
 type Review struct {
 	First  calendar.Date // of the month
 	Person *config.Person
@@ -170,7 +170,7 @@ func (r *reviewing) own(owners []*config.Person) bool {
 	return r.Person == nil || slices.Contains(owners, r.Person)
 }
 
-// mine are bod's own jobs, which are no duties.
+// ownJob reports whether a job is one of bod's own, which are no duties.
 func ownJob(identity string) bool {
 	return identity == summaryJobName || identity == config.MorningName || identity == config.ReviewName
 }
@@ -388,7 +388,7 @@ func (r *reviewing) paused(s ledger.Spell) {
 			m.owners = m.job.Owners(r.c)
 		}
 	}
-	if name == flagRestored {
+	if name == whatRestored {
 		// What was written between the copy and now is not in the record.
 		if before, _, err := r.v.Around(s.From); err == nil && !before.IsZero() {
 			r.Gaps = append(r.Gaps, Gap{before, s.From})
@@ -402,7 +402,7 @@ func (r *reviewing) paused(s ledger.Spell) {
 	if !one {
 		e.Title = r.t("送信の全体", "All mail")
 	}
-	if name != flagRestored {
+	if name != whatRestored {
 		e.Seen = clean(s.Text)
 	}
 	if !s.To.IsZero() {
@@ -412,8 +412,6 @@ func (r *reviewing) paused(s ledger.Spell) {
 	}
 	r.Events = append(r.Events, e)
 }
-
-const flagRestored = "restored"
 
 // asked tells how long confirmations took. They are the agreed way, and not among what went wrong.
 func (r *reviewing) asked() error {
@@ -703,7 +701,7 @@ var codeWords = map[string]map[string]calendar.Text{
 		"session":    {JA: "メールサーバーにつながらなかった", EN: "the mail server refused us"},
 		"clock":      {JA: "機械の時計が戻っていた", EN: "the machine's clock had run back"},
 		"disk":       {JA: "記録を書き込めなかった", EN: "the record could not be written"},
-		flagRestored: {JA: "記録を控えから戻した", EN: "the record was restored from a copy"},
+		whatRestored: {JA: "記録を控えから戻した", EN: "the record was restored from a copy"},
 		flagStopped:  {JA: "人が送信を止めた", EN: "a person stopped the mail"},
 	},
 }
