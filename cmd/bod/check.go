@@ -86,7 +86,8 @@ func (b *desk) check(brief bool) error {
 	}
 	wrong, warned := 0, 0
 	for _, p := range problems {
-		if p.Warning {
+		// A rule that doesn't fit its table is mended like any other slip, though a daemon at work would wait and go on.
+		if p.Warning && !p.Table {
 			warned++
 		} else {
 			wrong++
@@ -103,7 +104,7 @@ func (b *desk) check(brief bool) error {
 	}
 	for _, p := range problems {
 		mark := ""
-		if p.Warning {
+		if p.Warning && !p.Table {
 			mark = b.in("注意: ", "note: ")
 		}
 		b.say("%s%s\n", mark, p)
@@ -221,7 +222,7 @@ func (b *desk) checkJSON(c *config.Config, problems []config.Problem, err error)
 		Jobs     []ruleJSON    `json:"jobs"`
 	}{File: b.file, OK: err == nil, Problems: []problemJSON{}, Jobs: []ruleJSON{}}
 	for _, p := range problems {
-		out.Problems = append(out.Problems, problemJSON{p.File, p.Line, p.Col, p.Job, p.What, p.Next, p.Warning})
+		out.Problems = append(out.Problems, problemJSON{p.File, p.Line, p.Col, p.Job, p.What, p.Next, p.Warning && !p.Table})
 	}
 	if c != nil {
 		out.File = c.Path

@@ -47,6 +47,7 @@ func LoadWith(path, admin string, kinds []Kind) (*Config, []Problem) {
 	if errs > 0 {
 		return nil, ps
 	}
+	l.c.Warnings = ps
 	return l.c, ps
 }
 

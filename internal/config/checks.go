@@ -49,7 +49,7 @@ func (d *Decoder) Checks() []*Decoder {
 	for _, t := range tables {
 		in := d.s.l.section(t, "job.NAME.check", "[[job."+shownKey(d.s.job)+".check]]", d.s.job)
 		if in.keys == nil {
-			d.s.problem(t.off, say("check はこの版ではまだ使えません", "check: not in this version"), say("その表を消すか、行の頭に # を付けてください", "delete that table or put # at the beginning of its lines"))
+			d.problem(t.off, say("check はこの版ではまだ使えません", "check: not in this version"), say("その表を消すか、行の頭に # を付けてください", "delete that table or put # at the beginning of its lines"))
 			return nil
 		}
 		for i := range t.entries {
@@ -59,7 +59,7 @@ func (d *Decoder) Checks() []*Decoder {
 				in.unknownKey(x, nil)
 			}
 		}
-		out = append(out, &Decoder{Config: d.Config, Job: d.Job, s: in, spec: make(map[string]any), told: make(map[string]bool)})
+		out = append(out, &Decoder{Config: d.Config, Job: d.Job, s: in, spec: make(map[string]any), told: make(map[string]bool), against: d.against})
 		rule = append(rule, plain(t))
 	}
 	d.spec[checkName] = rule
@@ -94,7 +94,7 @@ func (d *Decoder) Keys() []string {
 func (d *Decoder) Line() int { return d.s.l.at.line(d.s.t.off) }
 
 // Trouble reports a problem with the table as a whole.
-func (d *Decoder) Trouble(what, next calendar.Text) { d.s.problem(d.s.t.off, what, next) }
+func (d *Decoder) Trouble(what, next calendar.Text) { d.problem(d.s.t.off, what, next) }
 
 // ProblemInside is Problem about a place in a text of one line: a rule's column, counted from 1 in characters.
 func (d *Decoder) ProblemInside(key string, column int, what, next calendar.Text) {
@@ -108,7 +108,7 @@ func (d *Decoder) ProblemInside(key string, column int, what, next calendar.Text
 			off = d.s.l.inside(off, v, column)
 		}
 	}
-	d.s.problem(off, what, next)
+	d.problem(off, what, next)
 }
 
 // ProblemInsideAt is ProblemInside about the i-th text of a list.
@@ -124,21 +124,7 @@ func (d *Decoder) ProblemInsideAt(key string, i, column int, what, next calendar
 		}
 		off = d.s.l.inside(off, v, column)
 	}
-	d.s.problem(off, what, next)
-}
-
-// WarnInside is ProblemInside about what is no reason to refuse.
-func (d *Decoder) WarnInside(key string, column int, what, next calendar.Text) {
-	if d.silent(key) {
-		return
-	}
-	off := d.s.off(key)
-	if e := d.s.t.find(key); e != nil && column > 0 {
-		if v, ok := e.value.(string); ok {
-			off = d.s.l.inside(off, v, column)
-		}
-	}
-	d.s.warn(off, what, next)
+	d.problem(off, what, next)
 }
 
 // inside is the place of a character in a text that is written without escapes; else the text's own place.

@@ -23,10 +23,11 @@ import (
 
 // Config is a checked jobs.toml. It is never changed after Load.
 type Config struct {
-	Path         string   // absolute
-	Files        []string // every file that it was read from, absolute: jobs.toml, then admin.toml where there is one
-	Dir          string   // the folder of the file: where relative paths begin
-	Digest       string   // SHA-256 of the file's bytes, hex
+	Path         string    // absolute
+	Files        []string  // every file that it was read from, absolute: jobs.toml, then admin.toml where there is one
+	Dir          string    // the folder of the file: where relative paths begin
+	Digest       string    // SHA-256 of the file's bytes, hex
+	Warnings     []Problem // what was no reason to refuse it
 	Language     calendar.Language
 	Zone         *time.Location
 	Admin        []*Person

@@ -22,6 +22,7 @@ type Decoder struct {
 	told map[string]bool // keys of which the reader already told what is wrong
 
 	checked bool // Checks was asked for
+	against bool // see AgainstTable
 }
 
 // read runs one reader and remembers whether it complained.
@@ -249,13 +250,29 @@ func parseSize(v string) (int64, bool) {
 	return int64(f * float64(unit)), true
 }
 
+// AgainstTable is the decoder for holding what the table says against a table as it is now: its problems are warnings of
+// their own kind; see Problem.Table.
+func (d *Decoder) AgainstTable() *Decoder {
+	x := *d
+	x.against = true
+	return &x
+}
+
+func (d *Decoder) problem(off int, what, next calendar.Text) {
+	if d.against {
+		d.s.unfit(off, what, next)
+		return
+	}
+	d.s.problem(off, what, next)
+}
+
 // Problem reports that the value of key is wrong; the line is found. It is
 // dropped where the reader of that key has told already what is wrong with it.
 func (d *Decoder) Problem(key string, what, next calendar.Text) {
 	if d.silent(key) {
 		return
 	}
-	d.s.problem(d.s.off(key), what, next)
+	d.problem(d.s.off(key), what, next)
 }
 
 // ProblemAt is Problem about the i-th element of a list.
@@ -263,7 +280,7 @@ func (d *Decoder) ProblemAt(key string, i int, what, next calendar.Text) {
 	if d.silent(key) {
 		return
 	}
-	d.s.problem(d.elem(key, i), what, next)
+	d.problem(d.elem(key, i), what, next)
 }
 
 // Warn is a problem that is no reason to refuse.
@@ -272,14 +289,6 @@ func (d *Decoder) Warn(key string, what, next calendar.Text) {
 		return
 	}
 	d.s.warn(d.s.off(key), what, next)
-}
-
-// WarnAt is Warn about the i-th element of a list.
-func (d *Decoder) WarnAt(key string, i int, what, next calendar.Text) {
-	if d.silent(key) {
-		return
-	}
-	d.s.warn(d.elem(key, i), what, next)
 }
 
 func (d *Decoder) elem(key string, i int) int {

@@ -18,6 +18,9 @@ type Problem struct {
 	What      string // what is wrong
 	Next      string // the next step
 	Warning   bool   // worth a word, no reason to refuse
+	// Table is a warning that the file and a table which it names don't fit as the table is now. Who edits the file mends
+	// it like an error; but tables change without anybody's having touched the file, and then only what reads them may wait.
+	Table bool
 }
 
 // String is "jobs.toml:12:5: what — next".
@@ -49,6 +52,7 @@ type finding struct {
 	job        string
 	what, next calendar.Text
 	warning    bool
+	table      bool
 }
 
 // findings collects what is wrong. Each statement is worth one word for one
@@ -76,7 +80,7 @@ func (f *findings) full() bool { return len(f.list) >= maxFindings }
 func (f *findings) problems(file string, at *lines, lang calendar.Language) []Problem {
 	out := make([]Problem, 0, len(f.list))
 	for _, x := range f.list {
-		p := Problem{File: file, Job: shown(x.job), What: shown(x.what.In(lang)), Next: shown(x.next.In(lang)), Warning: x.warning}
+		p := Problem{File: file, Job: shown(x.job), What: shown(x.what.In(lang)), Next: shown(x.next.In(lang)), Warning: x.warning, Table: x.table}
 		if x.off >= 0 && at != nil {
 			p.Line, p.Col = at.position(x.off)
 		}

@@ -67,6 +67,11 @@ func (s *section) warn(off int, what, next calendar.Text) {
 	s.l.f.add(finding{off: off, job: s.job, what: what, next: next, warning: true})
 }
 
+// unfit is a warning about a table that does not fit what the file says of it.
+func (s *section) unfit(off int, what, next calendar.Text) {
+	s.l.f.add(finding{off: off, job: s.job, what: what, next: next, warning: true, table: true})
+}
+
 // need tells that a key is missing, unless it stands there broken.
 func (s *section) need(key string) bool {
 	if s.has(key) {

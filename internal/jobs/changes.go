@@ -81,6 +81,7 @@ type Change struct {
 	Title string
 	Keys  []ChangedKey
 	Next  []time.Time // the next moments at which it acts; none for a job that is not at work
+	Unfit []string    // where the new rule does not fit its table as that is now; see config.Problem.Table
 
 	owners []*config.Person
 }
@@ -158,6 +159,11 @@ func Changes(b Before, c *config.Config, now time.Time) []Change {
 					break
 				}
 				at, x.Next = o.Due, append(x.Next, o.Due)
+			}
+			for _, p := range c.Warnings {
+				if p.Table && p.Job == j.Name {
+					x.Unfit = append(x.Unfit, calendar.Text{JA: fmt.Sprintf("%d行目：%s", p.Line, p.What), EN: fmt.Sprintf("line %d: %s", p.Line, p.What)}.In(c.Language))
+				}
 			}
 		}
 		out = append(out, x)
@@ -558,6 +564,9 @@ func (x Change) words(c *config.Config) (string, facts) {
 			v = strings.Replace(v, t(" → ", " -> "), t("\n→ ", "\n-> "), 1)
 		}
 		rs = append(rs, row{k.Name, v})
+	}
+	if len(x.Unfit) > 0 {
+		rs = append(rs, row{t("表と合わないところ", "Does not fit"), strings.Join(x.Unfit, "\n")})
 	}
 	if len(x.Next) > 0 {
 		var at []string

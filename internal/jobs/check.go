@@ -102,12 +102,13 @@ type checkScope struct {
 	table *table.Table // that table; nil where it could not be read now
 }
 
-// ofRows lets the checks of letters to the rows of a table name its columns.
-func (s *checkScope) ofRows(fields map[string]string, t *table.Table) {
-	s.each, s.table, s.rules.Columns = true, t, nil
-	if t != nil {
-		s.rules.Columns = rowColumns(fields, t.Columns())
-	}
+// ofRows lets the checks of letters to the rows of a table name its columns, whatever these are.
+func (s *checkScope) ofRows() { s.each, s.rules.Columns = true, nil }
+
+// on is the same with the columns that the table has now.
+func (s checkScope) on(t *table.Table, fields map[string]string) checkScope {
+	s.table, s.rules.Columns = t, rowColumns(fields, t.Columns())
+	return s
 }
 
 // hasField reports whether a text of a check may have a field in { }.

@@ -169,10 +169,7 @@ func (e *each) check(d *config.Decoder, s *sendSpec, t *template, tab *table.Tab
 		d.Warn("each", calendar.Text{JA: "手紙に {宛名} がありますが、会社名の列（company）がありません。[partner] に登録のない宛先には、送らずに待ちます", EN: "the letter has {to.address}, and no column is named for it (company): only addresses of a [partner] can be written to"},
 			calendar.Text{JA: `company = "得意先名" のように書いてください`, EN: `write company = "customer"`})
 	}
-	rules := table.RuleScope{Source: sourceColumns(d.Config)}
-	if tab != nil {
-		rules.Columns = tab.Columns()
-	}
+	on := d.AgainstTable()
 	for _, r := range []struct {
 		key, src string
 		compile  func(string, table.RuleScope) (*table.Rule, []table.RuleProblem)
@@ -180,9 +177,16 @@ func (e *each) check(d *config.Decoder, s *sendSpec, t *template, tab *table.Tab
 		if r.src == "" {
 			continue
 		}
-		_, ps := r.compile(r.src, rules)
+		_, ps := r.compile(r.src, table.RuleScope{Source: sourceColumns(d.Config)})
 		for _, p := range ps {
 			d.ProblemInside(r.key, p.Column, p.What, p.Next)
+		}
+		if tab == nil || len(ps) > 0 {
+			continue
+		}
+		_, ps = r.compile(r.src, table.RuleScope{Source: sourceColumns(d.Config), Columns: tab.Columns()})
+		for _, p := range ps {
+			on.ProblemInside(r.key, p.Column, p.What, p.Next)
 		}
 	}
 	if tab == nil {
@@ -192,7 +196,7 @@ func (e *each) check(d *config.Decoder, s *sendSpec, t *template, tab *table.Tab
 		if _, ok := tab.Find(name); ok || name == "" {
 			return
 		}
-		d.ProblemAt(key, i, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", e.Source, clean(name)), EN: fmt.Sprintf("the table %s has no column %q", e.Source, clean(name))}, columnsThere(tab))
+		on.ProblemAt(key, i, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", e.Source, clean(name)), EN: fmt.Sprintf("the table %s has no column %q", e.Source, clean(name))}, columnsThere(tab))
 	}
 	for i, k := range e.Key {
 		named("key", i, k)
@@ -200,7 +204,7 @@ func (e *each) check(d *config.Decoder, s *sendSpec, t *template, tab *table.Tab
 	for _, k := range []struct{ key, name string }{{"company", e.Company}, {"dept", e.Dept}, {"person", e.Person}, {"count_by", e.CountBy}} {
 		if k.name != "" && d.Has(k.key) {
 			if _, ok := tab.Find(k.name); !ok {
-				d.Problem(k.key, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", e.Source, clean(k.name)), EN: fmt.Sprintf("the table %s has no column %q", e.Source, clean(k.name))}, columnsThere(tab))
+				on.Problem(k.key, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", e.Source, clean(k.name)), EN: fmt.Sprintf("the table %s has no column %q", e.Source, clean(k.name))}, columnsThere(tab))
 			}
 		}
 	}
@@ -210,13 +214,8 @@ func (e *each) check(d *config.Decoder, s *sendSpec, t *template, tab *table.Tab
 	for i, k := range e.Cc {
 		named("cc", i, k)
 	}
-	for _, n := range patternFields(s.Attach) {
-		if f, ours := fieldOf(n); ours && f.Pattern {
-			continue
-		}
-		if _, ok := columnOf(tab, nil, n); !ok {
-			d.Problem("attach", calendar.Text{JA: fmt.Sprintf("{%s} は、表「%s」の列でも attach に使える欄でもありません", n, e.Source), EN: fmt.Sprintf("{%s} is no column of the table %s, and no field that can stand in attach", n, e.Source)}, columnsThere(tab))
-		}
+	for _, what := range e.unknownIn(s.Attach, tab) {
+		on.Problem("attach", what, columnsThere(tab))
 	}
 	if t == nil {
 		return
@@ -229,8 +228,21 @@ func (e *each) check(d *config.Decoder, s *sendSpec, t *template, tab *table.Tab
 		}
 	}
 	for _, p := range t.unknown(e.known(tab, s.Fields, t)) {
-		d.Problem("letter", p.in(s.Letter), calendar.Text{JA: p.Next.JA + "。" + columnsThere(tab).JA, EN: p.Next.EN + ". " + columnsThere(tab).EN})
+		on.Problem("letter", p.in(s.Letter), calendar.Text{JA: p.Next.JA + "。" + columnsThere(tab).JA, EN: p.Next.EN + ". " + columnsThere(tab).EN})
 	}
+}
+
+// unknownIn tells the fields of attach that are neither bod's nor columns of the table.
+func (e *each) unknownIn(attach []string, t *table.Table) (out []calendar.Text) {
+	for _, n := range patternFields(attach) {
+		if f, ours := fieldOf(n); ours && f.Pattern {
+			continue
+		}
+		if _, ok := columnOf(t, nil, n); !ok {
+			out = append(out, calendar.Text{JA: fmt.Sprintf("{%s} は、表「%s」の列でも attach に使える欄でもありません", clean(n), e.Source), EN: fmt.Sprintf("{%s} is no column of the table %s, and no field that can stand in attach", clean(n), e.Source)})
+		}
+	}
+	return out
 }
 
 // columnsThere lists the columns of a table.
@@ -514,6 +526,9 @@ func (m *mailing) rules() (where, among, amount *table.Rule, missing []ledger.Re
 			missing = append(missing, reason(m.w, codeTable, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", m.e.Source, clean(name)), EN: fmt.Sprintf("the table %s has no column %q", m.e.Source, clean(name))}, columnsThere(m.table)))
 		}
 		m.columns[name] = i
+	}
+	for _, what := range m.e.unknownIn(m.s.Attach, m.table) {
+		missing = append(missing, reason(m.w, codeTable, what, columnsThere(m.table)))
 	}
 	for _, p := range m.t.unknown(m.e.known(m.table, m.s.Fields, m.t)) {
 		missing = append(missing, reason(m.w, codeLetter, p.in(m.s.Letter), p.Next))

@@ -292,6 +292,14 @@ func (s *reportSpec) checkTable(d *config.Decoder) {
 	}
 	tab, done := lookAt(d, "source", s.Source)
 	defer done()
+	s.hold(d, nil)
+	if tab != nil {
+		s.hold(d.AgainstTable(), tab)
+	}
+}
+
+// hold is checkTable for one table; without one, for what is wrong whatever the table has.
+func (s *reportSpec) hold(d *config.Decoder, tab *table.Table) {
 	rules := table.RuleScope{Source: sourceColumns(d.Config)}
 	if tab != nil {
 		rules.Columns = tab.Columns()

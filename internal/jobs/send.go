@@ -102,9 +102,12 @@ func (send) Decode(d *config.Decoder) any {
 		var done func()
 		tab, done = lookAt(d, "each", s.Each.Source)
 		defer done()
-		scope.ofRows(s.Fields, tab)
+		scope.ofRows()
 	}
 	s.Checks = decodeChecks(d, scope)
+	if tab != nil {
+		decodeChecks(d.AgainstTable(), scope.on(tab, s.Fields)) // for what it tells
+	}
 	s.checkTo(d)
 	t := s.checkLetter(d)
 	s.checkAttach(d)

@@ -162,16 +162,17 @@ func (watch) Decode(d *config.Decoder) any {
 // against holds all that names columns against the table as it is now. What doesn't fit is told and no reason to refuse the
 // file: a column that somebody took out of a table overnight makes this job wait, and no other one.
 func (s *watchSpec) against(d *config.Decoder, t *table.Table) {
+	d = d.AgainstTable()
 	scope := table.RuleScope{Columns: t.Columns(), Source: sourceColumns(d.Config), Before: true}
 	column := func(key string, i int, name string) {
 		if _, ok := t.Find(name); !ok && name != "" {
-			d.WarnAt(key, i, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", s.Source, clean(name)), EN: fmt.Sprintf("the table %s has no column %q", s.Source, clean(name))}, columnsThere(t))
+			d.ProblemAt(key, i, calendar.Text{JA: fmt.Sprintf("表「%s」に「%s」という列はありません", s.Source, clean(name)), EN: fmt.Sprintf("the table %s has no column %q", s.Source, clean(name))}, columnsThere(t))
 		}
 	}
 	rule := func(at *config.Decoder, key string, r *table.Rule) {
 		_, ps := table.CompileRule(r.Source(), scope)
 		for _, p := range ps {
-			at.WarnInside(key, p.Column, p.What, p.Next)
+			at.AgainstTable().ProblemInside(key, p.Column, p.What, p.Next)
 		}
 	}
 	words := func(at *config.Decoder, key string, list []sentence) {
@@ -182,7 +183,7 @@ func (s *watchSpec) against(d *config.Decoder, t *table.Table) {
 				}
 				_, ps := table.CompileValue(part.rule.Source(), scope)
 				for _, p := range ps {
-					at.WarnAt(key, i, p.What, p.Next)
+					at.AgainstTable().ProblemAt(key, i, p.What, p.Next)
 				}
 			}
 		}
