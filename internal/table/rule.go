@@ -25,7 +25,8 @@ type Rule struct {
 	src     string
 	program *vm.Program // nil: not checked yet, the columns were not known
 	result  Type
-	columns []int // of the row, that the program wants
+	columns []int  // of the row, that the program wants
+	types   []Type // of these columns, as the rule takes them: what a column without any value would have
 	slots   []*slot
 	sources []string
 	figures []figure
@@ -132,8 +133,12 @@ func (j *Judge) Value(r *Rule, row Row) (Value, error) {
 		j.vms[r] = a
 	}
 	a.env[passName] = &pass{judge: j, rule: r, row: row}
-	for _, i := range r.columns {
-		a.env[columnAlias(i)] = wrapColumn(row.table.columns[i], row.values[i])
+	for n, i := range r.columns {
+		c := row.table.columns[i]
+		if c.Type == Empty {
+			c.Type = r.types[n]
+		}
+		a.env[columnAlias(i)] = wrapColumn(c, row.values[i])
 	}
 	out, err := a.vm.Run(r.program, a.env)
 	if err != nil {

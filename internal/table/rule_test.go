@@ -70,6 +70,29 @@ func answers(t testing.TB, w RuleWorld, src string, s RuleScope) string {
 	return b.String()
 }
 
+// A column in which nothing stands has no type of its own: a rule takes it as what it needs, when it is read and when it is asked.
+func TestRulesOverAnEmptyColumn(t *testing.T) {
+	tab, err := Of("orders", []string{"注文番号", "値引", "納期", "承認", "備考"}, []Value{TextOf("PO-1"), {}, {}, {}, {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := ruleWorld(t, tab)
+	for _, c := range []struct{ src, want string }{
+		{`空なら(値引, 0) > 1000`, "n"},
+		{`空なら(値引, 1001) > 1000`, "y"},
+		{`空なら(納期, 今日()) = 今日()`, "y"},
+		{`空なら(備考, "なし") = "なし"`, "y"},
+		{`空(値引) かつ 空(納期) かつ 空(承認)`, "y"},
+		{`値引 > 1000`, "?"},
+		{`絶対値(値引) > 1000`, "?"},
+		{`承認`, "?"},
+	} {
+		if got := answers(t, w, c.src, RuleScope{}); got != c.want {
+			t.Errorf("%s: %s, want %s", c.src, got, c.want)
+		}
+	}
+}
+
 func TestRules(t *testing.T) {
 	tab := ruleOrders(t)
 	w := ruleWorld(t, tab)

@@ -134,6 +134,7 @@ func (w *writer) rule(tokens []token, condition bool) *Rule {
 	env := types.Map{passName: types.TypeOf(&pass{})}
 	for _, i := range w.used {
 		env[columnAlias(i)] = typesOf(w.columns[i].Type)
+		r.types = append(r.types, w.columns[i].Type)
 	}
 	constants, check := &constantWriter{w: w}, &checker{w: w}
 	options := append([]expr.Option{expr.Env(env), expr.DisableAllBuiltins(), expr.MaxNodes(maxNodes), expr.Patch(constants), expr.Patch(check)}, ruleOptions()...)
