@@ -301,7 +301,7 @@ func (f *ruleFunc) call(ps ...any) (any, error) {
 				return nil, err
 			}
 			if v.IsEmpty() {
-				return nil, unjudged("「%s」に渡す値が空です", "a value for %s is empty", f.JA)
+				return nil, &Unjudged{text2("「"+f.JA+"」に渡す値が空です", "a value for "+f.EN+" is empty")}
 			}
 			values[i] = v
 		}
@@ -311,7 +311,7 @@ func (f *ruleFunc) call(ps ...any) (any, error) {
 		}
 		return answered(x.gives, v), nil
 	}
-	return nil, unjudged("「%s」をその値では計算できません", "%s can't take these values", f.JA)
+	return nil, &Unjudged{text2("「"+f.JA+"」をその値では計算できません", f.EN+" can't take these values")}
 }
 
 // answered makes an answer what expr has been promised: a yes or no is a bool.
