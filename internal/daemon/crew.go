@@ -14,7 +14,8 @@ import (
 	"bod/internal/ledger"
 )
 
-// How runs are prepared: a few side by side, each for so long. A run that takes longer than patience gives its place
+// How runs are prepared: a few side by side, each for as long as it goes on. One of which nothing is heard for the time limit
+// hangs. A run that takes longer than patience gives its place
 // to the next one and goes on beside the loop, which collects it in a later Step.
 const (
 	places    = 4
@@ -130,16 +131,18 @@ func (o *Office) begin(ctx context.Context, t task) {
 	o.crew.flying[t.run.ID] = true
 	st := o.at.Load()
 	began := o.moment()
-	ctx, cancel := context.WithTimeoutCause(ctx, timeLimit, errSlow)
+	ctx, cancel := context.WithCancelCause(ctx)
+	hangs := time.AfterFunc(timeLimit, func() { cancel(errSlow) })
 	result := make(chan outcome, 1)
 	go func() {
 		start := time.Now()
-		out := o.prepare(ctx, st, t, began)
+		out := o.prepare(ctx, st, t, began, func() { hangs.Reset(timeLimit) })
 		out.took = time.Since(start)
 		result <- out
 	}()
 	go func() {
-		defer cancel()
+		defer cancel(nil)
+		defer hangs.Stop()
 		select {
 		case out := <-result:
 			o.hand(out)
@@ -157,7 +160,7 @@ func (o *Office) begin(ctx context.Context, t task) {
 }
 
 var (
-	errSlow = errors.New("preparing took longer than 2 minutes")
+	errSlow = errors.New("nothing was heard of a preparation for 2 minutes")
 	errLeft = errors.New("a worker that had hung came back")
 )
 
@@ -191,7 +194,7 @@ func (o *Office) ended(ctx context.Context, out outcome) error {
 }
 
 // prepare asks the kind what it would send and renders what isn't sealed yet. It has no effect; a panic is the job's error, not the daemon's end.
-func (o *Office) prepare(ctx context.Context, st *standing, t task, now time.Time) (out outcome) {
+func (o *Office) prepare(ctx context.Context, st *standing, t task, now time.Time, alive func()) (out outcome) {
 	out = outcome{task: t, rules: st, began: now}
 	out.err = o.ledger.View(ctx, func(v *ledger.View) (err error) {
 		defer func() {
@@ -211,7 +214,7 @@ func (o *Office) prepare(ctx context.Context, st *standing, t task, now time.Tim
 		out.run = run
 		w := &jobs.World{
 			Now: now, Config: st.config, Job: t.duty.job, Identity: t.duty.identity,
-			Occurrence: occurrence(t.duty.job, run), Run: run, Ledger: v, Rehearsal: o.ledger.Rehearsal(),
+			Occurrence: occurrence(t.duty.job, run), Run: run, Ledger: v, Rehearsal: o.ledger.Rehearsal(), Alive: alive,
 		}
 		defer w.OpenTables()()
 		if out.prepared, err = kind.Prepare(ctx, w); err != nil {

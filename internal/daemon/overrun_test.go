@@ -93,6 +93,51 @@ func TestOverrunIsToldWhileItLasts(t *testing.T) {
 	})
 }
 
+// TestMuchToDoIsNoHanging: a preparation that goes on for long, as when hundreds of PDFs are read for the first time, ends by
+// itself; nobody is told, and other jobs go on meanwhile. When it then stands still, it hangs like any other.
+func TestMuchToDoIsNoHanging(t *testing.T) {
+	kinds := slices.Clone(jobs.Kinds)
+	t.Cleanup(func() { jobs.Kinds = kinds })
+	for _, hangs := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			answers := make(chan struct{})
+			again := sync.OnceFunc(func() { close(answers) })
+			defer again()
+			for i, k := range kinds {
+				if k.Name() == "send" {
+					jobs.Kinds = slices.Clone(kinds)
+					jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
+						for range 10 {
+							time.Sleep(time.Minute) // by the bubble's clock
+							w.Alive()
+						}
+						if hangs {
+							<-answers
+						}
+						return k.Prepare(ctx, w)
+					}}
+				}
+			}
+			other := strings.NewReplacer("job.daily", "job.other", "9:30", "9:33").Replace(daily)
+			r := start(t, "11-24 09:29", head+strings.ReplaceAll(daily, "job.daily", "job.broken")+other)
+			r.sleepTo("11-24 09:39")
+			if got := r.sink.letters(); !slices.Equal(got, []string{"other/2026-11-24/mori → mori@aozora.example"}) {
+				t.Errorf("in the meantime came %v", got)
+			}
+			r.sleepTo("11-24 09:50")
+			want := map[bool]ledger.RunState{false: ledger.RunDone, true: ledger.RunFailed}[hangs]
+			if run := r.runOf("broken", "2026-11-24"); run.State != want {
+				t.Errorf("it hangs %t: the run is %s because of %v", hangs, run.State, run.Reasons)
+			}
+			if got := r.sink.notices(); (len(got) > 0) != hangs {
+				t.Errorf("it hangs %t: told %v", hangs, got)
+			}
+			again()
+			r.end()
+		})
+	}
+}
+
 // runOf is the job's run of the period, as another process sees it.
 func (r *running) runOf(job, period string) (run ledger.Run) {
 	r.t.Helper()

@@ -153,7 +153,7 @@ func (o *Office) fail(tx *ledger.Tx, r ledger.Run, out outcome) error {
 	why := ledger.Reason{Code: codeError, Text: w.say("準備の途中でエラーになりました：%v", "preparing it ended in an error: %v", out.err),
 		Next: w.say("原因を直してから、もう一度実行してください", "mend the cause, then retry it")}
 	if errors.Is(out.err, errSlow) {
-		why.Text = w.say("準備が2分たっても終わりませんでした", "preparing it took more than 2 minutes")
+		why.Text = w.say("準備が2分のあいだ進みませんでした", "preparing it stood still for 2 minutes")
 	}
 	c := ledger.RunChange{Reasons: withReason(r.Reasons, why)}
 	switch r.State {

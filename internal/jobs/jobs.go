@@ -64,6 +64,13 @@ type World struct {
 	Rehearsal  bool         // Now is played: how long ago a file was written can't be told by it
 	// Tables are the job's sources, each read at most once; see OpenTables. A kind asks for them through rows.
 	Tables *table.Tables
+	Alive  func() // a long preparation calls it now and then, to be told from one that hangs; may be nil
+}
+
+func (w *World) alive() {
+	if w.Alive != nil {
+		w.Alive()
+	}
 }
 
 // Prepared is what a kind returns.

@@ -117,7 +117,7 @@ func TestNotices(t *testing.T) {
 		{"failed", sent(mailer.Failed, "550 5.1.1 <ap@acme.example>: Recipient address rejected: User unknown"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
 		{"unknown", sent(mailer.Unknown, "connection lost"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
 		{"missed", ended(ledger.RunMissed, "missed", "機械が止まっていたため、期限の11/27(金) 9:30を過ぎました", "the machine was off until after its limit, Fri 27 Nov 9:30", "", ""), tokyo(2026, 11, 24, 10, 1), []string{"ogawa"}},
-		{"broken", ended(ledger.RunFailed, "error", "準備が2分たっても終わりませんでした", "preparing it took more than 2 minutes", "原因を直してから、もう一度実行してください", "mend the cause, then retry it"), tokyo(2026, 11, 24, 10, 1), []string{"ogawa"}},
+		{"broken", ended(ledger.RunFailed, "error", "準備が2分のあいだ進みませんでした", "preparing it stood still for 2 minutes", "原因を直してから、もう一度実行してください", "mend the cause, then retry it"), tokyo(2026, 11, 24, 10, 1), []string{"ogawa"}},
 		{"session", flag("session", "535 5.7.8 Error: authentication failed", "535 5.7.8 Error: authentication failed"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
 		{"stopped", flag("stopped", "佐藤さん：宛先がおかしいため", "Sato: the addresses look wrong"), tokyo(2026, 11, 25, 10, 1), []string{"sato"}},
 		{"stopped-job", flag("stopped/orders", "佐藤さん：先方から待ってほしいとの連絡", "Sato: they asked us to wait"), tokyo(2026, 11, 25, 10, 1), []string{"ogawa"}},
