@@ -974,12 +974,13 @@ func (m *mailing) own(pattern string) bool {
 type fileOwners struct {
 	owners map[string][]string // path → the filled patterns that it fits
 	count  map[string]int      // filled pattern → how many files
+	mixed  map[string]bool     // filled patterns that a file fits which fits another one as well
 	order  []string
 }
 
 // files looks once at everything that fits attach with any row in it.
 func (m *mailing) files() fileOwners {
-	f := fileOwners{owners: map[string][]string{}, count: map[string]int{}}
+	f := fileOwners{owners: map[string][]string{}, count: map[string]int{}, mixed: map[string]bool{}}
 	nth := 0
 	for _, p := range m.s.Attach {
 		if !m.own(p) {
@@ -1017,6 +1018,10 @@ func (m *mailing) files() fileOwners {
 			}
 		}
 		filled := slices.Sorted(maps.Keys(distinct))
+		folded := make([]string, len(filled))
+		for i, x := range filled {
+			folded[i] = foldPath(x)
+		}
 		for _, file := range ms {
 			if unfinished(file.Name) {
 				continue
@@ -1025,8 +1030,9 @@ func (m *mailing) files() fileOwners {
 				f.order = append(f.order, file.Path)
 				f.owners[file.Path] = nil
 			}
-			for _, x := range filled {
-				if fits(x, file.Path) && !slices.Contains(f.owners[file.Path], x) {
+			low := foldPath(file.Path)
+			for i, x := range filled {
+				if ok, err := path.Match(folded[i], low); ok && err == nil && !slices.Contains(f.owners[file.Path], x) {
 					f.owners[file.Path] = append(f.owners[file.Path], x)
 					f.count[x]++
 				}
@@ -1034,17 +1040,20 @@ func (m *mailing) files() fileOwners {
 		}
 		nth++
 	}
+	for _, owners := range f.owners {
+		if len(owners) > 1 {
+			for _, x := range owners {
+				f.mixed[x] = true
+			}
+		}
+	}
 	return f
 }
 
-// fits matches a path as config.Glob does: in NFC, its ending whatever the case.
-func fits(pattern, file string) bool {
-	low := func(s string) string {
-		s = norm.NFC.String(s)
-		return strings.TrimSuffix(s, path.Ext(s)) + strings.ToLower(path.Ext(s))
-	}
-	ok, err := path.Match(low(pattern), low(file))
-	return ok && err == nil
+// foldPath writes a path so that it is matched as config.Glob matches: in NFC, its ending whatever the case.
+func foldPath(s string) string {
+	s = norm.NFC.String(s)
+	return strings.TrimSuffix(s, path.Ext(s)) + strings.ToLower(path.Ext(s))
 }
 
 // of says whether a row has none of one of its files, and whether those that it has are its alone.
@@ -1052,11 +1061,7 @@ func (f fileOwners) of(r recipient) (none, alone bool) {
 	alone = true
 	for _, x := range r.patterns {
 		none = none || x != "" && f.count[x] == 0
-		for _, owners := range f.owners {
-			if len(owners) > 1 && slices.Contains(owners, x) {
-				alone = false
-			}
-		}
+		alone = alone && !f.mixed[x]
 	}
 	return none, alone
 }
