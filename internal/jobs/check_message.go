@@ -23,6 +23,8 @@ type subject struct {
 	draft *Draft
 	judge *table.Judge // of the run: what it has counted is counted once
 	run   *checking
+
+	amountRead bool // the draft's amount was read from its own PDF, which is nothing to hold it against
 }
 
 // in is a text in the file's language.

@@ -44,6 +44,13 @@ func (x *checking) partners() *nameIndex {
 // nameKey is a company's name as it is looked for: without its legal form, which people leave out.
 func nameKey(name string) string { return strings.TrimSpace(nameText(shortCompany(name))) }
 
+// sameCompany reports whether two names may be of one company: one of them without its legal form is a part of the other, as a
+// branch's is.
+func sameCompany(a, b string) bool {
+	a, b = nameKey(a), nameKey(b)
+	return a != "" && b != "" && (strings.Contains(a, b) || strings.Contains(b, a))
+}
+
 // nameText is a text in which names are looked for. Beside what is folded everywhere, case is; blanks are kept between Latin
 // letters alone: "Ace" is not in "place", nor in "a center".
 func nameText(s string) string {

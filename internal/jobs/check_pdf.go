@@ -274,9 +274,12 @@ func (a amountOf) judge(s *subject) (Result, error) {
 		return Result{}, err
 	}
 	ours := s.draft.Amount
-	if n := total.BigInt(); total.IsInteger() && n.IsInt64() && ours == nil {
+	if s.amountRead {
+		ours = nil
+	}
+	if n := total.BigInt(); total.IsInteger() && n.IsInt64() && s.draft.Amount == nil {
 		n := n.Int64()
-		s.draft.Amount = &n
+		s.draft.Amount, s.amountRead = &n, true
 	}
 	read := Figure{s.say("PDF", "PDF"), s.amount(total) + s.say("（%sの欄）", " (%s)", a.label)}
 	if a.equals == nil && ours != nil {
@@ -677,16 +680,21 @@ func (addressOwn) judge(s *subject) (Result, error) {
 		return Result{Verdict: Unjudged, What: s.say("宛先が1件の得意先ではないので、アドレスを確かめられません", "it is not for one partner, so that the addresses can't be judged")}, nil
 	}
 	p := s.scope.to[0].Partner
+	has := func(as []mailer.Address, mail string) bool {
+		return slices.ContainsFunc(as, func(a mailer.Address) bool { return strings.EqualFold(a.Mail, mail) })
+	}
 	if company := s.scope.company; company != "" {
 		// The table says who it is, and whose the address is [partner] or another row may know better.
-		key := nameKey(company)
 		for _, a := range p.Mail {
 			names := slices.Clone(s.run.owners[strings.ToLower(a.Mail)])
-			if s.world.Config.Partners[p.ID] != nil && p.Name != "" {
-				names = append(names, p.Name)
+			for _, o := range s.world.Config.Partners {
+				if has(o.Mail, a.Mail) {
+					names = append(names, o.Name)
+				}
 			}
+			slices.Sort(names)
 			for _, name := range names {
-				if k := nameKey(name); !strings.Contains(k, key) && !strings.Contains(key, k) {
+				if !sameCompany(name, company) {
 					return Result{Verdict: Wrong, What: s.say("アドレスが、別の会社（%s）のものとしても登録されています", "the address is known as that of another company, %s", name),
 						Figures: []Figure{{s.say("表の会社名", "the table's company"), company}, {"to", a.Mail}}}, nil
 				}
@@ -694,8 +702,9 @@ func (addressOwn) judge(s *subject) (Result, error) {
 		}
 	}
 	own := slices.Concat(p.Mail, p.Cc)
-	has := func(as []mailer.Address, mail string) bool {
-		return slices.ContainsFunc(as, func(a mailer.Address) bool { return strings.EqualFold(a.Mail, mail) })
+	ofRow := func(mail string) bool { // the copies that the table has for this company, and for no other
+		names := s.run.owners[strings.ToLower(mail)]
+		return len(names) > 0 && s.scope.company != "" && !slices.ContainsFunc(names, func(n string) bool { return !sameCompany(n, s.scope.company) })
 	}
 	n := 0
 	for _, r := range s.draft.Recipients {
@@ -711,6 +720,9 @@ func (addressOwn) judge(s *subject) (Result, error) {
 			if o != p && has(slices.Concat(o.Mail, o.Cc), r.Mail) {
 				return Result{Verdict: Wrong, What: s.say("ほかの得意先（%s）のアドレスがあります", "an address is that of another partner, %s", o.Name), Figures: figures}, nil
 			}
+		}
+		if ofRow(r.Mail) {
+			continue
 		}
 		domain := domainOf(r.Mail)
 		if slices.Contains(freeMail, domain) || !slices.ContainsFunc(own, func(a mailer.Address) bool { return domainOf(a.Mail) == domain }) {

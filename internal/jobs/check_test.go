@@ -167,6 +167,7 @@ func checkCases(t *testing.T) map[string][]checkCase {
 		"pdf_amount": {
 			{name: "the orders' total", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), want: Passed, says: "受注一覧 129,800円"},
 			{name: "another amount", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), files: map[string]string{"data/orders.csv": orders + "C001,1\n"}, want: Wrong, says: "受注一覧 129,801円、PDF 129,800円"},
+			{name: "read twice, from itself", lines: oneFile + readAmount + readAmount, want: Passed, says: "PDFの金額を読みました"},
 			{name: "no such label", lines: oneFile + check1(`pdf_amount = { label = "お見積金額", equals = '1' }`), want: Unjudged},
 			{name: "scanned", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '129800' }`), file: scanned, want: Unjudged},
 			{name: "no orders", lines: oneFile + check1(`pdf_amount = { label = "ご請求金額", equals = '合計("orders", 金額, 得意先コード)' }`), files: map[string]string{"data/orders.csv": ""}, waiting: true},
@@ -563,6 +564,7 @@ own_address = true
 		{"right", "0012,株式会社アクメ商事,,,ap@acme.example,メール,月末,129800,2026/12/31", "", ""},
 		{"another's", "0012,ひばり工業,,,hibari@hibari.example,メール,月末,129800,2026/12/31", "", "PDFに「ひばり工業」がありません"},
 		{"another amount", "0012,株式会社アクメ商事,,,ap@acme.example,メール,月末,129801,2026/12/31", "", "表 129,801円、PDF 129,800円"},
+		{"a branch at the address of its company", "0012,アクメ商事 大阪支店,,,ap@acme.example,メール,月末,129800,2026/12/31", "", "PDFに「アクメ商事 大阪支店」がありません"},
 		{"a partner's address", "0012,株式会社アクメ商事,,,suzuki@minato.example,メール,月末,129800,2026/12/31", "", "別の会社（みなと物産㈱）"},
 		{"another row's address", "0012,株式会社アクメ商事,,,x@hibari.example,メール,月末,129800,2026/12/31", "0013,ひばり工業,,,x@hibari.example,郵送,月末,1,2026/12/31", "別の会社（ひばり工業）"},
 		{"one of several that another row has", "0012,株式会社アクメ商事,,,x@hibari.example,メール,月末,129800,2026/12/31", "0013,ひばり工業,,,y@hibari.example； X@hibari.example,郵送,月末,1,2026/12/31", "別の会社（ひばり工業）"},

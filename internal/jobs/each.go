@@ -571,7 +571,7 @@ func (m *mailing) choose(where, among *table.Rule) (mailed []recipient, err erro
 		r := recipient{row: row}
 		if name := m.text(row, m.e.Company); name != "" {
 			m.companies = append(m.companies, name)
-			for _, column := range m.e.To {
+			for _, column := range slices.Concat(m.e.To, m.e.Cc) {
 				for mail := range strings.FieldsFuncSeq(strings.ToLower(m.text(row, column)), betweenMails) {
 					if mail = strings.Trim(mail, " 　"); mail != "" && !slices.Contains(m.owners[mail], name) {
 						m.owners[mail] = append(m.owners[mail], name)
@@ -818,7 +818,8 @@ func unjudgedWords(err error) calendar.Text {
 }
 
 // addressees are whom a row is written to. An address that [people] or [partner] has is theirs, with the name and the copies
-// that were agreed there; else the row's columns say who it is.
+// that were agreed there, unless the row says that it is another company (one accountant may read the mail of two): else, and
+// then, the row's columns say who it is. That the address is also somebody else's is what the check own_address tells.
 func (m *mailing) addressees(r recipient) (to, cc []config.Addressee) {
 	mails := func(columns []string, needed bool) (out []string) {
 		for _, c := range columns {
@@ -830,7 +831,7 @@ func (m *mailing) addressees(r recipient) (to, cc []config.Addressee) {
 	for _, mail := range mails(m.e.To, true) {
 		a := addresseeOf(m.w.Config, mail)
 		switch {
-		case a.Person != nil || a.Partner != nil:
+		case a.Person != nil || a.Partner != nil && (m.e.Company == "" || sameCompany(a.Partner.Name, m.text(r.row, m.e.Company))):
 			to = append(to, a)
 		case m.e.Company != "":
 			plain = append(plain, mailer.Address{Mail: mail})

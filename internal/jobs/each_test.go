@@ -122,6 +122,45 @@ func TestEachRowGetsItsOwnLetter(t *testing.T) {
 	}
 }
 
+// One address may be of two companies, as an accountant's is: the letter is to the company of the row, and not to the partner
+// that has the address. The copies that a row names are its own, unless another company's row has them as well.
+func TestRowNamesItsCompany(t *testing.T) {
+	files := map[string]string{
+		"letters/each.txt": "件名：請求書\n\n{宛名}\n\n請求書をお送りします。\n",
+		"data/customers.csv": "得意先コード,得意先名,部署名,担当者名,メール,写し,送付方法,締め日,請求金額\n" +
+			"0012,株式会社ひばり工業,購買部,山田,suzuki@minato.example,,メール,月末,1\n" +
+			"0013,みなと物産㈱ 大阪支店,,,suzuki@minato.example,,メール,月末,2\n" +
+			"0014,さくら商会,,,sakura@sakura.example,copy@elsewhere.example,メール,月末,3\n" +
+			"0015,若葉電機,,,wakaba@wakaba.example,copy@other.example,メール,月末,4\n" +
+			"0016,港南運輸,,,konan@konan.example,copy@other.example,ポータル,月末,5\n",
+	}
+	for _, k := range []string{"0012", "0013", "0014", "0015"} {
+		files["請求書/2026-11/"+k+"-1.pdf"] = goodPDF + k
+	}
+	job := strings.Replace(eachJob, `to = ["{メール}"]`, "to = [\"{メール}\"]\ncc = [\"{写し}\"]", 1)
+	o := newOffice(t, job+"\n[[job.monthend.check]]\nown_address = true\n", files)
+	w := o.rowWorld("monthend", "2026-11", preparedAt)
+	p := o.prepare(w)
+	if parts(p) != "0012 0013 0014 0015" {
+		t.Fatalf("drafted %s: %s", parts(p), texts(p.Missing))
+	}
+	for i, want := range []struct{ to, held string }{
+		{"株式会社ひばり工業\n購買部\n山田様\n", "別の会社（みなと物産"},
+		{"みなと物産株式会社\n業務部\n鈴木様\n", "別の会社（株式会社ひばり工業）"}, // the partner's own name, and the other row has its address
+		{"さくら商会 御中\n", ""},
+		{"若葉電機 御中\n", "登録していないアドレス"},
+	} {
+		_, m := o.render(w, p.Drafts[i])
+		held := ""
+		for _, h := range p.Drafts[i].Hold {
+			held += h.Text
+		}
+		if !strings.HasPrefix(m.text, want.to) || (held == "") != (want.held == "") || !strings.Contains(held, want.held) {
+			t.Errorf("%s: held for %q, and the letter is\n%s", p.Drafts[i].Part, held, m.text)
+		}
+	}
+}
+
 func TestOneRowsTroubleHoldsBackNoOther(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
