@@ -1,11 +1,14 @@
 package daemon
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -13,12 +16,11 @@ import (
 	"bod/internal/config"
 	"bod/internal/jobs"
 	"bod/internal/ledger"
-
-	"context"
 )
 
 // watch sees that jobs.toml or the administrator's file changed. Editors write in several steps, so a change counts when two looks find the same bytes;
-// between looks only the file's size and time are asked.
+// between looks only the file's size and time are asked. A file that is away or can't be read is one that an editor replaces, until it has been so for
+// goneLooks: whoever saved it with rights that keep the service out would else believe that it counts.
 type watch struct {
 	path   string
 	admin  string // as RunOptions.Admin
@@ -27,49 +29,54 @@ type watch struct {
 	stamp  string // size and time of those
 	before string // digest at the last look; "" when it was the loaded one
 	moment string // size and time at the last look
+	gone   int    // looks in a row at which a file couldn't be read
 }
+
+// goneLooks are 40 seconds: a saved file is told of within a minute, whatever has become of it.
+const goneLooks = 20
 
 // files are looked at: also an administrator's file that came since, and one that is gone since, for to lose it by
 // accident must not give its part to whoever edits jobs.toml. Only a reload that is asked for goes on without it.
 func (w *watch) files() []string {
-	admin := config.AdminFile(w.admin)
-	if admin == "" {
-		admin = w.last
+	if admin := w.adminFile(); admin != "" {
+		return []string{w.path, admin}
 	}
-	if admin == "" {
-		return []string{w.path}
-	}
-	return []string{w.path, admin}
+	return []string{w.path}
 }
+
+func (w *watch) adminFile() string { return cmp.Or(config.AdminFile(w.admin), w.last) }
 
 func (w *watch) stampOf() string {
 	var stamp strings.Builder
 	for _, name := range w.files() {
 		info, err := os.Stat(name)
 		if err != nil {
-			return "" // gone for the moment: editors replace the file; the old rules stay at work
+			return ""
 		}
 		stamp.WriteString(fmt.Sprintln(info.Size(), info.ModTime().UnixNano()))
 	}
 	return stamp.String()
 }
 
-// look reports whether there is something new to read.
+// look reports whether there is something new to read, or, once, that it can't be read any more.
 func (w *watch) look() bool {
 	moment := w.stampOf()
-	if moment == "" || moment == w.stamp {
-		w.before = ""
+	if moment != "" && moment == w.stamp {
+		w.before, w.gone = "", 0
 		return false
 	}
 	if moment != w.moment {
 		w.moment, w.before = moment, ""
 	}
 	digest := w.digest()
-	if digest == "" || digest == w.loaded {
-		if digest != "" {
-			w.stamp = moment // touched, nothing else
-		}
+	if digest == "" {
 		w.before = ""
+		w.gone++
+		return w.gone == goneLooks
+	}
+	w.gone = 0
+	if digest == w.loaded {
+		w.stamp, w.before = moment, "" // touched, nothing else
 		return false
 	}
 	if digest != w.before {
@@ -92,16 +99,19 @@ func (w *watch) digest() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// read notes the bytes that are being read now.
-func (w *watch) read() {
-	w.last = config.AdminFile(w.admin)
+// read notes the bytes that are being read now. What can't be read has no stamp: that it can be again is a change.
+func (w *watch) read(admin string) {
+	w.last = admin
 	w.stamp, w.loaded, w.before = w.stampOf(), w.digest(), ""
+	if w.loaded == "" {
+		w.stamp = ""
+	}
 }
 
 // reload reads the file and puts it to work. All that can fail is done first; a file that can't be used leaves the old
 // rules at work, and the admins are told once for each content.
 func (o *Office) reload(ctx context.Context, path, admin, digest string) (problems []config.Problem, err error) {
-	c, problems := config.LoadWith(path, config.AdminFile(admin), jobs.ConfigKinds())
+	c, problems := config.LoadWith(path, admin, jobs.ConfigKinds())
 	if c == nil {
 		return problems, o.tellBad(ctx, digest, problems)
 	}
@@ -124,14 +134,14 @@ func (o *Office) modeProblem(err error, c *config.Config, path string) (config.P
 	return trialProblem(err, c.Language, c.Mail.Trial(), path, o.ledger.Trial())
 }
 
-// tellBad tells the admins that a changed file couldn't be used; the same content is told once.
+// tellBad tells the admins that a changed file couldn't be used; the same content is told once, and one that couldn't even be read each time.
 func (o *Office) tellBad(ctx context.Context, digest string, problems []config.Problem) error {
 	st := o.at.Load()
 	list, bad := st.words().badLines(problems)
-	if digest == "" {
-		digest = "unreadable"
-	}
 	now := o.moment()
+	if digest == "" {
+		digest = strconv.FormatInt(now.Unix(), 16)
+	}
 	notice, err := jobs.Alarm(st.config, now, "reload", short(digest),
 		calendar.Text{
 			JA: fmt.Sprintf("予定の変更を取り込めませんでした（直すところ%dか所）", bad),

@@ -87,8 +87,8 @@ func (o *RunOptions) defaults() {
 // Of what may be better in the file the daemon's log tells, and to a person who runs it once the words are said.
 func open(ctx context.Context, o RunOptions, once bool) (*opened, error) {
 	w := &watch{path: o.ConfigPath, admin: o.Admin}
-	w.read()
-	c, problems := config.LoadWith(o.ConfigPath, config.AdminFile(o.Admin), jobs.ConfigKinds())
+	w.read(config.AdminFile(o.Admin))
+	c, problems := config.LoadWith(o.ConfigPath, w.last, jobs.ConfigKinds())
 	for _, p := range problems {
 		switch {
 		case !p.Warning || c == nil:
@@ -271,7 +271,7 @@ func (l *loop) run(ctx context.Context, reload <-chan struct{}) error {
 			l.log.Info("stopping", "cause", context.Cause(ctx))
 			return nil
 		case <-reload:
-			l.reload(ctx)
+			l.reload(ctx, config.AdminFile(l.o.Admin))
 			next = time.Time{}
 		case <-l.ring:
 			next = time.Time{}
@@ -284,7 +284,7 @@ func (l *loop) run(ctx context.Context, reload <-chan struct{}) error {
 			if time.Since(lastFile) >= lookAtFile {
 				lastFile = time.Now()
 				if l.watch.look() {
-					l.reload(ctx)
+					l.reload(ctx, l.watch.adminFile())
 					next = time.Time{}
 				}
 			}
@@ -409,10 +409,10 @@ func (l *loop) heard(ctx context.Context) bool {
 	return moved
 }
 
-func (l *loop) reload(ctx context.Context) {
+func (l *loop) reload(ctx context.Context, admin string) {
 	l.sd.reloading()
-	l.watch.read()
-	problems, err := l.office.reload(ctx, l.o.ConfigPath, l.o.Admin, l.watch.loaded)
+	l.watch.read(admin)
+	problems, err := l.office.reload(ctx, l.o.ConfigPath, admin, l.watch.loaded)
 	l.metrics.read(slices.ContainsFunc(problems, func(p config.Problem) bool { return !p.Warning }))
 	for _, p := range problems {
 		l.log.Warn("jobs.toml", "job", p.Job, "err", p.String())

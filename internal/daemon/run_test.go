@@ -193,6 +193,54 @@ func TestReload(t *testing.T) {
 	})
 }
 
+// TestFileGone: a file that was saved so that it can't be read, or that is away, is told of within a minute and once, while the old rules
+// stay at work; one that is away for a moment is an editor's.
+func TestFileGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, "11-24 09:00", head+daily)
+		path := filepath.Join(r.dir, "jobs.toml")
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		told := func(moment string, want int) {
+			t.Helper()
+			r.sleepTo(moment)
+			n := slices.DeleteFunc(r.sink.notices(), func(s string) bool { return !strings.HasPrefix(s, "notice/reload/") })
+			if len(n) != want {
+				t.Errorf("told %v by %s, not %d times", n, moment, want)
+			}
+		}
+		r.sleepTo("11-24 09:01")
+		must(os.Rename(path, path+".away"))
+		time.Sleep(30 * time.Second)
+		must(os.Rename(path+".away", path))
+		told("11-24 09:05", 0)
+
+		must(os.Rename(path, path+".away"))
+		told("11-24 09:06", 1)
+		must(os.Rename(path+".away", path))
+		told("11-24 09:10", 1)
+
+		must(os.Remove(path))
+		must(os.Mkdir(path, 0o700)) // as unreadable to root too as a file without rights is to the service
+		told("11-24 09:11", 2)
+		r.sleepTo("11-24 09:31")
+		if got := r.sink.letters(); len(got) != 1 {
+			t.Errorf("the old rules are not at work: %v", got)
+		}
+		must(os.Remove(path))
+		r.write("jobs.toml", head+daily+strings.ReplaceAll(strings.ReplaceAll(daily, "job.daily", "job.other"), "9:30", "9:50"))
+		told("11-24 09:51", 2)
+		if got := r.sink.letters(); len(got) != 2 || !strings.HasPrefix(got[1], "other/") {
+			t.Errorf("the new rules are not at work: %v", got)
+		}
+		r.end()
+	})
+}
+
 // TestStopInFlight: the message in flight ends, and nothing new starts.
 func TestStopInFlight(t *testing.T) {
 	t.Run("before the body", func(t *testing.T) {
