@@ -156,9 +156,9 @@ func (b *desk) load(path string) (*config.Config, []config.Problem) {
 	c, problems := config.LoadWith(path, config.AdminFile(b.adminNamed()), jobs.ConfigKinds())
 	if c != nil {
 		b.lang, b.zone = c.Language, c.Zone
-	} else if missing(path) {
-		// A file that isn't there has no language of its own: it is the person's.
-		problems = []config.Problem{{File: path, What: b.in("ファイルがありません", "there is no such file"), Next: b.in("名前と場所を確かめてください", "check its name and folder")}}
+	} else if fe := config.Unreadable(path); fe != nil {
+		// A file that can't be read has no language of its own: it is the person's.
+		problems = []config.Problem{{File: path, What: fe.What.In(b.lang), Next: fe.Next.In(b.lang)}}
 	}
 	return c, problems
 }

@@ -149,6 +149,14 @@ func readConfig(path string) ([]byte, error) {
 	return readAll(f, path, maxFile)
 }
 
+// Unreadable says, in both languages, why a file of rules can't even be read, nil where it can: such a file has told
+// nobody its language yet.
+func Unreadable(path string) *FileError {
+	_, err := readConfig(path)
+	fe, _ := errors.AsType[*FileError](err)
+	return fe
+}
+
 // keep holds one copy of a text, so that 10,000 jobs with the same letter share
 // its name and the file's text can be let go.
 func (l *loader) keep(s string) string {

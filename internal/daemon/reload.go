@@ -32,8 +32,8 @@ type watch struct {
 	gone   int    // looks in a row at which a file couldn't be read
 }
 
-// goneLooks are 40 seconds: a saved file is told of within a minute, whatever has become of it.
-const goneLooks = 20
+// goneLooks are half a minute or a bit more: a saved file is told of within a minute, whatever has become of it.
+const goneLooks = 15
 
 // files are looked at: also an administrator's file that came since, and one that is gone since, for to lose it by
 // accident must not give its part to whoever edits jobs.toml. Only a reload that is asked for goes on without it.
@@ -113,6 +113,9 @@ func (w *watch) read(admin string) {
 func (o *Office) reload(ctx context.Context, path, admin, digest string) (problems []config.Problem, err error) {
 	c, problems := config.LoadWith(path, admin, jobs.ConfigKinds())
 	if c == nil {
+		if fe, lang := config.Unreadable(path), o.at.Load().config.Language; fe != nil {
+			problems = []config.Problem{{File: path, What: fe.What.In(lang), Next: fe.Next.In(lang)}}
+		}
 		return problems, o.tellBad(ctx, digest, problems)
 	}
 	err = o.Swap(c)

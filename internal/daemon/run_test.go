@@ -215,12 +215,17 @@ func TestFileGone(t *testing.T) {
 		}
 		r.sleepTo("11-24 09:01")
 		must(os.Rename(path, path+".away"))
-		time.Sleep(30 * time.Second)
+		time.Sleep(20 * time.Second)
 		must(os.Rename(path+".away", path))
 		told("11-24 09:05", 0)
 
 		must(os.Rename(path, path+".away"))
 		told("11-24 09:06", 1)
+		r.sink.set(func() {
+			if last := string(r.sink.got[len(r.sink.got)-1].data); !strings.Contains(last, "jobs.toml: the file is not there") {
+				t.Errorf("told in other words:\n%s", last)
+			}
+		})
 		must(os.Rename(path+".away", path))
 		told("11-24 09:10", 1)
 
