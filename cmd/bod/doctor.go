@@ -14,7 +14,9 @@ import (
 	"bod/internal/calendar"
 	"bod/internal/config"
 	"bod/internal/daemon"
+	"bod/internal/jobs"
 	"bod/internal/ledger"
+	"bod/internal/table"
 )
 
 // A checkup is one thing that was looked at.
@@ -59,6 +61,7 @@ var examinations = []struct {
 	{calendar.Text{JA: "設定", EN: "configuration"}, (*doctor).configuration},
 	{calendar.Text{JA: "権限と持ち主", EN: "rights and owners"}, (*doctor).rights},
 	{calendar.Text{JA: "フォルダー", EN: "folders"}, (*doctor).folders},
+	{calendar.Text{JA: "読む表", EN: "tables"}, (*doctor).tables},
 	{calendar.Text{JA: "記録", EN: "ledger"}, (*doctor).records},
 	{calendar.Text{JA: "時計", EN: "clock"}, (*doctor).clock},
 	{calendar.Text{JA: "パスワードなど", EN: "credentials"}, (*doctor).credentials},
@@ -75,19 +78,19 @@ func (b *desk) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: b.in("管理者が確かめることを、まとめて調べる", "look at what an administrator would check"),
-		Long: b.in(`設定、権限、フォルダー、記録、時計、パスワードなど、メールサーバー（つないでログインし、
-何も送らずに切ります）、差出人のドメインの SPF・DKIM・DMARC、systemd、ディスクの空き、
-祝日の表を調べ、1つずつ良し悪しと直し方を出します。何も送らず、何も書きません。
+		Long: b.in(`設定、権限、フォルダー、読む表、記録、時計、パスワードなど、メールサーバー（つないで
+ログインし、何も送らずに切ります）、差出人のドメインの SPF・DKIM・DMARC、見張り、systemd、
+ディスクの空き、祝日の表を調べ、1つずつ良し悪しと直し方を出します。何も送らず、何も書きません。
 
 サービスと同じ利用者で実行してください（sudo -u bod bod doctor）。
 --mail NAME は、確かめのメールを1通だけ、動いている bod に送らせます。ほかのメールと
 同じように記録してから送ります。--selector は DKIM のセレクターです。
 
 ×が1つでもあれば 1 で終わります。△は注意で、－は調べられなかったものです。`,
-			`Looks at the configuration, rights, folders, ledger, clock, credentials, the mail server (it
-connects, logs in and leaves without sending), SPF, DKIM and DMARC of the sender's domain,
-systemd, disks and the table of public holidays. Each line says right or wrong, with the
-remedy. Nothing is sent and nothing is written.
+			`Looks at the configuration, rights, folders, the tables that jobs read, ledger, clock,
+credentials, the mail server (it connects, logs in and leaves without sending), SPF, DKIM and
+DMARC of the sender's domain, monitoring, systemd, disks and the table of public holidays.
+Each line says right or wrong, with the remedy. Nothing is sent and nothing is written.
 
 Run it as the service's user (sudo -u bod bod doctor). --mail NAME has the running bod send
 one message, which is sealed in the ledger first like any other. --selector is DKIM's.
@@ -207,7 +210,7 @@ func (d *doctor) configuration(context.Context) {
 	if d.c == nil {
 		return
 	}
-	d.ok("%s：仕事 %d 件", "%s: %d jobs", d.c.Path, len(d.c.Jobs))
+	d.ok("%s：仕事 %d 件", "%s: %d job(s)", d.c.Path, len(d.c.Jobs))
 	if d.c.AdminPath != "" {
 		d.ok("%s：管理者のファイル", "%s: the administrator's file", d.c.AdminPath)
 	} else {
@@ -247,6 +250,42 @@ func (d *doctor) folders(ctx context.Context) {
 			d.in("bod の利用者が書けるようにしてください", "let the user that runs bod write there"))
 	} else {
 		d.ok("お試し：メールは %s に書き出します", "on trial: mail is written to %s", d.c.Mail.Outbox)
+	}
+}
+
+// tables reads what jobs read, by the same code. What only an administrator can mend is wrong; what the office brings in
+// its own time, and jobs wait for, is a note.
+func (d *doctor) tables(ctx context.Context) {
+	if d.unread() {
+		return
+	}
+	all := jobs.Sources(d.c)
+	if len(all) == 0 {
+		d.ok("表（[source.名前]）はありません", "no tables are read ([source.NAME])")
+		return
+	}
+	if owner, is := anothers(d.dir); is {
+		d.skip("表を読めるかは、利用者 %s で調べてください", "whether the tables can be read is to be looked at as the user %s", owner)
+		return
+	}
+	for _, s := range d.c.Sources {
+		src := all[s.Name]
+		t, problems := src.Read(ctx, jobs.TableWorld(d.c, d.now(), false))
+		rows := 0
+		if t != nil {
+			rows = t.Len()
+			_ = t.Close() // only read
+		}
+		i := slices.IndexFunc(problems, func(p table.Problem) bool { return !p.Warning })
+		if i < 0 {
+			d.ok("%s（%s）：%d 行", "%s (%s): %d row(s)", s.Name, src.Origin(), rows)
+			continue
+		}
+		state := stateNote
+		if p := problems[i]; p.Code == table.CodeUnreadable || p.Code == table.CodeForbidden {
+			state = stateWrong
+		}
+		d.add(state, fmt.Sprintf("%s%s%s", s.Name, d.in("：", ": "), problems[i].What.In(d.lang)), problems[i].Next.In(d.lang))
 	}
 }
 

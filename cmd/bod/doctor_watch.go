@@ -12,14 +12,23 @@ import (
 	"time"
 )
 
-// watched sees that the monitor of [heartbeat] can be reached and that the metrics are served. The monitor is told
-// nothing: only bod itself may say that all is well, and so the line to it is opened and closed again.
+// watched sees that the monitor of [heartbeat] can be reached and that the metrics are served, and names the programs that
+// bod calls; that they can be called is held by the configuration. The monitor is told nothing: only bod itself may say that
+// all is well, and so the line to it is opened and closed again.
 func (d *doctor) watched(ctx context.Context) {
 	if d.unread() {
 		return
 	}
 	d.heartbeat(ctx)
 	d.metrics(ctx)
+	if at := d.c.AlarmProgram; at != "" {
+		d.ok("メールで届かない知らせは %s が届けます", "%s tells what mail can't", at)
+	} else {
+		d.ok("メールで届かない知らせを届けるプログラム（[programs] の alarm）はありません", "no program tells what mail can't (alarm of [programs])")
+	}
+	if at := d.c.ProofProgram; at != "" {
+		d.ok("届いたか不明のときは %s に聞きます", "%s is asked what became of a message whose answer was lost", at)
+	}
 }
 
 func (d *doctor) heartbeat(ctx context.Context) {

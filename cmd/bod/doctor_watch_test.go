@@ -33,7 +33,8 @@ func TestDoctorWatch(t *testing.T) {
 		mode        os.FileMode
 		says        []string
 	}{
-		{"neither", "", 0o600, []string{"ok      no monitor is told", "ok      no metrics are served"}},
+		{"neither", "", 0o600, []string{"ok      no monitor is told", "ok      no metrics are served", "ok      no program tells what mail can't"}},
+		{"programs", "[programs]\nfolder = \"/usr/bin\"\nalarm = \"true\"\nproof = \"env\"\n", 0o600, []string{"ok      /usr/bin/true tells what mail can't", "ok      /usr/bin/env is asked"}},
 		{"both", "[heartbeat]\nurl = \"" + monitor.URL + "/sesame\"\n[metrics]\nlisten = \"" + addr(served) + "\"\n", 0o600,
 			[]string{"ok      the heartbeat's monitor " + addr(monitor) + " can be reached (it was told nothing)", "note    without [summary]", "ok      metrics are served at " + addr(served)}},
 		{"away", "[heartbeat]\nurl = \"" + gone.URL + "/sesame\"\n[metrics]\nlisten = \"" + addr(gone) + "\"\n", 0o600,

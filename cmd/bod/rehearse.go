@@ -139,6 +139,10 @@ func (b *desk) rehearse(ctx context.Context, from string, days int, out, assume 
 	}
 	p.until = calendar.DateOf(p.from).AddDays(days).At(calendar.Clock{}, c.Zone).Add(-time.Second)
 
+	if state := c.StateDir(b.state, os.Getenv("STATE_DIRECTORY")); inside(out, state) {
+		return b.usage(calendar.Text{JA: fmt.Sprintf("%s は記録のフォルダーです", out), EN: fmt.Sprintf("%s is the ledger's folder", out)},
+			calendar.Text{JA: "空のフォルダか新しい名前を --out で示してください", EN: "name an empty folder or a new one with --out"})
+	}
 	// Looked at before anything is played: whoever waited for a year wants it to be kept.
 	shelf, err := b.openShelf(out)
 	if err != nil {
@@ -182,6 +186,28 @@ func (b *desk) rehearse(ctx context.Context, from string, days int, out, assume 
 	return nil
 }
 
+// inside reports whether a folder is another one or lies in it, whatever its name. Neither has to be there yet.
+func inside(dir, other string) bool {
+	dir, derr := filepath.Abs(dir)
+	other, oerr := filepath.Abs(other)
+	if derr != nil || oerr != nil {
+		return false
+	}
+	theirs, err := os.Stat(other)
+	for {
+		if dir == other {
+			return true
+		}
+		if mine, merr := os.Stat(dir); err == nil && merr == nil && os.SameFile(mine, theirs) {
+			return true
+		}
+		if dir == filepath.Dir(dir) {
+			return false
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
 // remembered opens the ledger that a rehearsal begins with, and says in words what it begins with. nil: with nothing.
 func (b *desk) remembered(ctx context.Context, c *config.Config, p *played, o *daemon.RehearseOptions) (*ledger.Ledger, error) {
 	dir := c.StateDir(b.state, os.Getenv("STATE_DIRECTORY"))
@@ -204,10 +230,11 @@ func (b *desk) remembered(ctx context.Context, c *config.Config, p *played, o *d
 	default:
 		note("いまの記録の写しから始めました", "it begins with a copy of the ledger")
 		o.Ledger = l
-		// What the ledger remembers is of now: the days until --from are played too, but not shown.
-		o.From = now
-		if p.from.Before(now) {
-			p.from = now
+		// What the ledger remembers is of now: the days until --from are played too, but not shown. It begins a second
+		// before its first moment, which therefore is one that nothing of the ledger's can lie in.
+		o.From = now.Add(2 * time.Second)
+		if p.from.Before(o.From) {
+			p.from = o.From
 		}
 		return l, nil
 	}
@@ -535,14 +562,14 @@ func (b *desk) details(p *played, m *moment) []string {
 	}
 	switch m.what {
 	case momentConfirm:
-		ask := b.in("%sへ：%s に送る前の確認のお願い", "%s: please confirm before it goes at %s")
+		ask := b.in("%sへ：%s に送る前の確認のお願い", "%s: please confirm before it goes on %s")
 		if m.due.Before(m.at) {
-			ask = b.in("%sへ：送る前の確認のお願い（%s に送る予定でした）", "%s: please confirm before it goes (it was to go at %s)")
+			ask = b.in("%sへ：送る前の確認のお願い（%s に送る予定でした）", "%s: please confirm before it goes (it was to go on %s)")
 		}
 		out = append(out, fmt.Sprintf(ask, list(m.to), p.moment(m.due, b.lang)))
 	case momentWait:
 		out = append(out, m.lines...)
-		out = append(out, fmt.Sprintf(b.in("%sへお知らせ（%s に送る分）", "%s is told (to be sent at %s)"), list(m.to), p.moment(m.due, b.lang)))
+		out = append(out, fmt.Sprintf(b.in("%sへお知らせ（%s に送る分）", "%s is told (to be sent on %s)"), list(m.to), p.moment(m.due, b.lang)))
 	case momentClosed:
 		out = append(out, b.in("休みのため見送り", "left out on a closed day")+b.in("：", ": ")+m.shift)
 	case momentEnd:
@@ -622,7 +649,11 @@ func (b *desk) printPlayed(p *played, out string) {
 	if len(p.summaries) > 0 {
 		b.section("本日のまとめ", "Summary")
 		first := p.summaries[0]
-		b.say(b.in("  %d回（%s）→ %s\n", "  %d times (%s) → %s\n"), len(p.summaries), b.summaryRule(p), strings.Join(first.to, b.in("、", ", ")))
+		times := "times"
+		if len(p.summaries) == 1 {
+			times = "time"
+		}
+		b.say(b.in("  %d回（%s）→ %s\n", "  %d "+times+" (%s) → %s\n"), len(p.summaries), b.summaryRule(p), strings.Join(first.to, b.in("、", ", ")))
 	}
 	b.section("いつまでに要るもの（いまはまだありません）", "Needed by (not there yet)")
 	if len(p.needs) == 0 {
@@ -651,9 +682,9 @@ func (b *desk) printPlayed(p *played, out string) {
 
 // neededFor says when what lacks something is to go, or was.
 func (b *desk) neededFor(p *played, n lack) string {
-	words := b.in("%s に送る分", "to be sent at %s")
+	words := b.in("%s に送る分", "to be sent on %s")
 	if n.due.Before(p.from) {
-		words = b.in("%s に送る予定でした", "it was to go at %s")
+		words = b.in("%s に送る予定でした", "it was to go on %s")
 	}
 	return fmt.Sprintf(words, p.moment(n.due, b.lang))
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"bod/internal/config"
+	"bod/internal/daemon"
 	"bod/internal/jobs"
 	"bod/internal/ledger"
 )
@@ -60,11 +62,25 @@ type flagJSON struct {
 }
 
 type intentJSON struct {
-	ID   int64  `json:"id"`
-	Verb string `json:"verb"`
-	By   string `json:"by"`
-	At   string `json:"at"`
-	Why  string `json:"why,omitempty"`
+	ID    int64  `json:"id"`
+	Verb  string `json:"verb"`
+	About string `json:"about,omitempty"` // which job, run or message
+	By    string `json:"by"`
+	At    string `json:"at"`
+	Why   string `json:"why,omitempty"`
+}
+
+// asked is what a request is about, as it was typed.
+func asked(in ledger.Intent) string {
+	var r daemon.Request
+	if err := json.Unmarshal(in.Args, &r); err != nil {
+		return "" // of another version: verb and reason are told all the same
+	}
+	if r.Period != "" {
+		r.Period = "--period " + r.Period
+	}
+	words := slices.Concat([]string{r.Job, r.Period, r.Run, r.Message}, r.Findings)
+	return strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), " ")
 }
 
 type upcoming struct {
@@ -126,7 +142,7 @@ func (b *desk) look(s *standing, c *config.Config, v *ledger.View) error {
 		return err
 	}
 	for _, in := range s.rows {
-		s.Noted = append(s.Noted, intentJSON{in.ID, in.Verb, in.Who.Name, b.stamp(in.At), in.Why})
+		s.Noted = append(s.Noted, intentJSON{in.ID, in.Verb, asked(in), in.Who.Name, b.stamp(in.At), in.Why})
 	}
 	var first, later []need
 	open := []ledger.State{ledger.StateUnknown, ledger.StateFailed, ledger.StateHeld, ledger.StateDeferred, ledger.StateSending, ledger.StateClaimed, ledger.StateQueued}
@@ -430,7 +446,7 @@ func (b *desk) printStatus(s standing) {
 		b.say(b.in("\n行われていない依頼 %d件\n", "\nNoted, not acted on yet: %d\n"), len(s.rows))
 		var rows [][]string
 		for _, in := range s.rows {
-			rows = append(rows, []string{b.moment(in.At), in.Who.Name, "bod " + in.Verb, in.Why})
+			rows = append(rows, []string{b.moment(in.At), in.Who.Name, strings.TrimSpace("bod " + in.Verb + " " + asked(in)), in.Why})
 		}
 		columns(b.out, "  ", rows)
 	}
