@@ -162,7 +162,6 @@ type sheet struct {
 
 type pageNeed struct {
 	By, For, Title string
-	AtOnce         bool
 	Reasons        [][2]string
 }
 
@@ -174,6 +173,7 @@ type pageDay struct {
 
 type pageMoment struct {
 	Time, What, Word, Title string
+	Href                    string // of the one mail whose subject is the title
 	Lines                   []string
 	Mails                   []pageMail
 }
@@ -184,7 +184,7 @@ func (b *desk) sheet(title string) sheet {
 	word := map[string]string{
 		"needed": b.in("いつまでに要るもの", "Needed by"), "neededNone": b.in("このあいだに要るものは、すべてそろっています。", "All that these days need is there."),
 		"timeline": b.in("日ごとの予定", "Day by day"), "summaries": b.in("本日のまとめ", "Summaries"), "grounds": b.in("このリハーサルについて", "About this rehearsal"),
-		"by": b.in("まで", "needed"), "atOnce": b.in("いますぐ", "at once"), "back": b.in("一覧へ", "All"), "eml": b.in("メール（.eml）を開く", "Open the mail (.eml)"),
+		"back": b.in("一覧へ", "All"), "eml": b.in("メール（.eml）を開く", "Open the mail (.eml)"),
 		"txt": b.in("文章だけ", "Text only"), "view": b.in("飾りのある形で見る", "As HTML"), "none": b.in("このあいだに、送るものも頼むこともありません。", "Nothing is to be sent or asked in these days."),
 	}
 	return sheet{Lang: string(b.lang), Title: title, Words: word, Style: pageStyle}
@@ -192,6 +192,10 @@ func (b *desk) sheet(title string) sheet {
 
 func (b *desk) pageMoment(p *played, m *moment) pageMoment {
 	out := pageMoment{Time: hour(m.at), What: m.what, Word: momentWords[m.what].In(b.lang), Title: m.title, Lines: b.details(p, m)}
+	if len(m.mails) == 1 && p.mails[m.mails[0]].subject == m.title {
+		out.Href = path.Join(mailFolder, p.mails[m.mails[0]].name+".html")
+		return out
+	}
 	for _, i := range m.mails {
 		mail := p.mails[i]
 		to := "" // the one mail of a moment has been told of above it
@@ -207,7 +211,10 @@ func (b *desk) indexPage(p *played) ([]byte, error) {
 	x := b.sheet(b.in("リハーサル ", "Rehearsal ") + b.span(p))
 	x.Heading, x.Span, x.Grounds = b.in("リハーサル", "Rehearsal"), b.span(p), b.grounds(p)
 	for _, n := range p.needs {
-		y := pageNeed{By: p.moment(n.by, b.lang), For: b.neededFor(p, n), Title: n.title, AtOnce: n.atOnce}
+		y := pageNeed{By: fmt.Sprintf(b.in("%sまで", "by %s"), p.moment(n.by, b.lang)), For: b.neededFor(p, n), Title: n.title}
+		if n.atOnce {
+			y.By = b.in("いますぐ", "at once")
+		}
 		for _, r := range n.reasons {
 			y.Reasons = append(y.Reasons, [2]string{r.Text, r.Next})
 		}
@@ -276,7 +283,7 @@ var pages = template.Must(template.New("").Parse(`
 
 <section class="needs"><h2>{{.Words.needed}}{{with .Needs}} <span class="count">{{len .}}</span>{{end}}</h2>
 {{range .Needs}}<article>
-<p class="by">{{if .AtOnce}}<strong>{{$.Words.atOnce}}</strong>{{else}}<strong>{{.By}}</strong> {{$.Words.by}}{{end}}</p>
+<p class="by"><strong>{{.By}}</strong></p>
 <h3>{{.Title}}</h3>
 {{range .Reasons}}<p>{{index . 0}}</p>{{with index . 1}}<p class="next">{{.}}</p>{{end}}{{end}}
 <p class="due">{{.For}}</p>
@@ -288,7 +295,7 @@ var pages = template.Must(template.New("").Parse(`
 <div class="day"><h4>{{.Day}}</h4><ol>
 {{range .Is}}<li class="{{.What}}">
 <p class="what"><time>{{.Time}}</time><span class="word">{{.Word}}</span></p>
-<div><p class="title">{{.Title}}</p>
+<div><p class="title">{{if .Href}}<a href="{{.Href}}">{{.Title}}</a>{{else}}{{.Title}}{{end}}</p>
 {{range .Lines}}<p class="line">{{.}}</p>{{end}}
 {{with .Mails}}<ul class="mails">{{range .}}<li><a href="{{.Href}}">{{.Subject}}</a> <span class="to">{{.To}}</span></li>{{end}}</ul>{{end}}</div>
 </li>
@@ -331,9 +338,10 @@ p { margin: 0 } ul, ol { margin: 0; padding: 0; list-style: none }
 a { color: var(--link); text-underline-offset: .15em }
 .count { font-size: .85rem; font-weight: 600; color: var(--soft); margin-left: .3em }
 .grounds h2 { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
-.grounds ul { margin-top: 1rem; color: var(--soft); font-size: .93rem } .grounds li { padding-left: 1em; text-indent: -1em } .grounds li::before { content: "・"; display: inline-block; width: 1em; text-indent: 0 }
+.grounds ul { margin-top: 1rem; color: var(--soft); font-size: .93rem } .grounds li { list-style: disc; margin-left: 1.2em }
+:lang(en) .grounds li::first-letter { text-transform: uppercase }
 .needs article, .day, .summaries ol, .well, .mail main { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: .8rem 1rem; margin-bottom: .7rem }
-.needs article { border-left: .3rem solid var(--wait-ink) } .by { color: var(--wait-ink) } .next, .due { color: var(--soft); font-size: .93rem }
+.needs article { border-left: .3rem solid var(--wait-ink) } .by { color: var(--wait-ink) } .next, .due { color: var(--soft); font-size: .93rem } .next::before { content: "→ " }
 .month { margin: 1.2rem 0 .5rem; color: var(--soft) }
 .day > ol > li { display: grid; grid-template-columns: 9.5rem 1fr; gap: .1rem 1rem; padding: .6rem 0 0 } .day > ol > li + li { border-top: 1px solid var(--line); margin-top: .6rem }
 .what { display: flex; gap: .6rem; align-items: baseline; white-space: nowrap } time { font-variant-numeric: tabular-nums }

@@ -538,9 +538,9 @@ func (b *desk) grounds(p *played) []string {
 	out := []string{b.in("メールはだれにも送らず、いまの記録にも触れていません", "nothing was sent, and the ledger was not touched")}
 	out = append(out, p.notes...)
 	if p.confirm {
-		out = append(out, b.in("確認を頼まれた人は、すぐに「はい」と答えたものとしました", "who is asked for a confirmation says yes at once"))
+		out = append(out, b.in("確認を頼まれた人は、すぐに「はい」と答えたものとしました", "whoever is asked for a confirmation says yes at once"))
 	} else {
-		out = append(out, b.in("確認を頼まれた人は、だれも答えなかったものとしました", "who is asked for a confirmation does not answer"))
+		out = append(out, b.in("確認を頼まれた人は、だれも答えなかったものとしました", "whoever is asked for a confirmation does not answer"))
 	}
 	if len(p.needs) > 0 {
 		out = append(out, b.in("まだないものは、最後まで届かないものとしました", "what is not there yet never comes"))
