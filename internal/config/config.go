@@ -46,15 +46,16 @@ type Config struct {
 	Metrics      string            // where they are served: 127.0.0.1:9617 or unix:/run/…; "" for nowhere
 	Days         *calendar.Days    // of [calendar]
 	Holidays     *calendar.Holidays
+	ClosedDays   []calendar.Range // of [calendar], as they were written
+	OpenDays     []calendar.Range // weekends and holidays that are worked, in the same way
 
-	jobs         map[string]*Job
-	mayWrite     []string        // may_write_to in lower case; nil: anybody
-	mayRead      []string        // may_read_from in lower case
-	mounts       map[string]bool // folders that have to be mount points
-	inside       map[string]bool // addresses of [people], lower case
-	closed, open []calendar.Range
-	days         map[string]*calendar.Days // by country, as far as the jobs name them
-	seen         *seen                     // only while Load is at work
+	jobs     map[string]*Job
+	mayWrite []string                  // may_write_to in lower case; nil: anybody
+	mayRead  []string                  // may_read_from in lower case
+	mounts   map[string]bool           // folders that have to be mount points
+	inside   map[string]bool           // addresses of [people], lower case
+	days     map[string]*calendar.Days // by country, as far as the jobs name them
+	seen     *seen                     // only while Load is at work
 }
 
 // Job returns a job by its name in the file; nil when there is none.

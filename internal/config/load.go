@@ -410,7 +410,7 @@ func (l *loader) calendar() {
 			l.holidays(s, e, v)
 		}
 	}
-	l.c.closed, l.c.open = s.ranges("closed"), s.ranges("open")
+	l.c.ClosedDays, l.c.OpenDays = s.ranges("closed"), s.ranges("open")
 	country := s.str("country")
 	if country == "" {
 		country = "jp"
@@ -471,7 +471,7 @@ func (l *loader) daysOf(s *section, country string, own bool) *calendar.Days {
 	if d, ok := l.c.days[country]; ok {
 		return d
 	}
-	d, problems := calendar.NewDays(calendar.DaysOptions{Country: country, Closed: l.c.closed, Open: l.c.open, Holidays: l.c.Holidays})
+	d, problems := calendar.NewDays(calendar.DaysOptions{Country: country, Closed: l.c.ClosedDays, Open: l.c.OpenDays, Holidays: l.c.Holidays})
 	for _, p := range problems {
 		if p.Key != "country" && !own {
 			continue // told at [calendar]

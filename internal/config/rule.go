@@ -90,7 +90,7 @@ func (c *Config) DaysOf(country string) (*calendar.Days, error) {
 	if d, ok := c.days[country]; ok {
 		return d, nil
 	}
-	d, problems := calendar.NewDays(calendar.DaysOptions{Country: country, Closed: c.closed, Open: c.open, Holidays: c.Holidays})
+	d, problems := calendar.NewDays(calendar.DaysOptions{Country: country, Closed: c.ClosedDays, Open: c.OpenDays, Holidays: c.Holidays})
 	if len(problems) > 0 {
 		return nil, errors.New(problems[0].What.EN)
 	}

@@ -79,6 +79,8 @@ var settings = []struct {
 	{"language", "メールの言葉", "Language of mails", true, func(c *config.Config) string { return string(c.Language) }, func(s string, l calendar.Language) string {
 		return map[string]calendar.Text{"ja": {JA: "日本語", EN: "Japanese"}, "en": {JA: "英語", EN: "English"}}[s].In(l)
 	}},
+	{"calendar.closed", "会社の休み", "Closing days", false, func(c *config.Config) string { return rangesWords(c.ClosedDays) }, rangesIn},
+	{"calendar.open", "休みでも開ける日", "Open all the same", false, func(c *config.Config) string { return rangesWords(c.OpenDays) }, rangesIn},
 	{"folders", "名前を付けたフォルダー", "Folders by name", false, func(c *config.Config) string {
 		var list []string
 		for _, name := range slices.Sorted(maps.Keys(c.Folders)) {
@@ -86,6 +88,21 @@ var settings = []struct {
 		}
 		return strings.Join(list, ", ")
 	}, nil},
+}
+
+func rangesWords(days []calendar.Range) string {
+	var out []string
+	for _, r := range days {
+		out = append(out, r.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+func rangesIn(s string, l calendar.Language) string {
+	if l == calendar.English {
+		return strings.ReplaceAll(clean(s), "〜", " to ")
+	}
+	return strings.ReplaceAll(clean(s), ", ", "、")
 }
 
 func oauth(c *config.Config) config.OAuth2 {
@@ -146,7 +163,7 @@ func changedSettings(before []byte, c *config.Config) (x Change, changed bool) {
 		return x, false
 	}
 	l := c.Language
-	x = Change{Kind: ChangeSettings, Title: calendar.Text{JA: "会社とメールの設定", EN: "Company and mail"}.In(l), owners: slices.Clone(c.Admin)}
+	x = Change{Kind: ChangeSettings, Title: calendar.Text{JA: "会社全体の設定", EN: "What holds for every job"}.In(l), owners: slices.Clone(c.Admin)}
 	seen := false
 	for _, s := range settings {
 		old, known := was[s.key]

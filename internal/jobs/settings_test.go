@@ -13,7 +13,7 @@ import (
 // TestEverySettingIsCompared: a key that holds for every job is told when it changes, or here stands why not.
 func TestEverySettingIsCompared(t *testing.T) {
 	elsewhere := map[string]string{
-		"timezone": "stands in each job's rule", "company.fiscal_year_end": "stands in each job's rule",
+		"timezone": "stands in each job's rule", "calendar.country": "stands in each job's rule", "calendar.holidays_file": "is told by the days that move", "company.fiscal_year_end": "stands in each job's rule",
 		"state": "is not changed while bod runs", "mail.oauth2": "its keys are compared",
 		"programs.folder": "the administrator's", "programs.alarm": "the administrator's", "may_write_to": "the administrator's", "may_read_from": "the administrator's",
 		"folders.NAME": "compared as folders", "folders.NAME.path": "compared as folders", "folders.NAME.mounted": "the administrator's",
@@ -24,7 +24,7 @@ func TestEverySettingIsCompared(t *testing.T) {
 	}
 	for _, k := range append(config.Keys(ConfigKinds()), config.AdminKeys()...) {
 		name := strings.TrimPrefix(k.Table+"."+k.Name, ".")
-		if k.Table != "" && k.Table != "company" && k.Table != "mail" && k.Table != "mail.oauth2" && !strings.HasPrefix(k.Table, "folders") {
+		if k.Table != "" && k.Table != "company" && k.Table != "calendar" && k.Table != "mail" && k.Table != "mail.oauth2" && !strings.HasPrefix(k.Table, "folders") {
 			continue
 		}
 		if !have[name] && elsewhere[name] == "" {
@@ -46,7 +46,7 @@ func TestChangedSettings(t *testing.T) {
 	xs := Changes(Of(d.c), c, now)
 	got := told(c, xs)
 	for _, want := range []string{
-		"会社とメールの設定\n", "振込先：みほん銀行 千代田支店 普通 1234567 / → よその銀行 普通 7654321\n", "メールサーバー：", " → smtp://mail.example:587\n",
+		"会社全体の設定\n", "振込先：みほん銀行 千代田支店 普通 1234567 / → よその銀行 普通 7654321\n", "メールサーバー：", " → smtp://mail.example:587\n",
 		"送る速さの上限：なし → 1分に20通\n", "パスワードのファイル：なし / → ",
 	} {
 		if !strings.Contains(got, want) {
@@ -67,6 +67,11 @@ func TestChangedSettings(t *testing.T) {
 		t.Errorf("%d notices, the first %q", len(ms), ms[0].Subject)
 	}
 
+	// A closing day is told whether or not anything moves for it.
+	c = d.edited(ja, "[calendar]\n", "[calendar]\nclosed = [\"2027-06-30\", \"12/29-1/3\"]\nopen = [\"2027-02-06\"]\n")
+	if got := told(c, Changes(Of(d.c), c, now)); !strings.Contains(got, "会社の休み：なし → 2027-06-30、12/29〜1/3\n") || !strings.Contains(got, "休みでも開ける日：なし → 2027-02-06\n") {
+		t.Errorf("of closing days:\n%s", got)
+	}
 	// A rate alone is the admins' affair.
 	c = d.edited(ja, "[mail]\n", "[mail]\nrate = \"20 per minute\"\n")
 	if ms, err := ChangeNotices(c, Changes(Of(d.c), c, now), "ab-2", now); err != nil || len(ms) != len(c.Admin) {
@@ -98,7 +103,7 @@ func TestSummarySaysWhichSettingsChanged(t *testing.T) {
 	d.c = d.edited(toml, `tel = "03-0000-0000"`, `tel = "03-0000-1111"`)
 	put()
 	got := d.summaryAt(tokyo(2026, 11, 25, 17, 0))["sato"]
-	if want := "予定の変更：1件"; !strings.Contains(got, want) || !strings.Contains(got, "・会社とメールの設定：電話 03-0000-0000 → 03-0000-1111") {
+	if want := "予定の変更：1件"; !strings.Contains(got, want) || !strings.Contains(got, "・会社全体の設定：電話 03-0000-0000 → 03-0000-1111") {
 		t.Errorf("the footer lacks it:\n%s", got)
 	}
 }
