@@ -72,7 +72,7 @@ func (b *desk) verify(ctx context.Context) error {
 	}
 	if len(report.Problems) > 0 {
 		for _, p := range report.Problems {
-			b.say("・%s\n", p)
+			b.say(b.in("・%s\n", "- %s\n"), p)
 		}
 		return bad
 	}

@@ -120,7 +120,7 @@ func (b *desk) preview(ctx context.Context, name, period, out string, to, rows [
 	}
 	if len(missing) > 0 {
 		for _, m := range missing {
-			fmt.Fprintf(b.err, "  ・%s\n", m.Text)
+			fmt.Fprintf(b.err, b.in("  ・%s\n", "  - %s\n"), m.Text)
 			if m.Next != "" {
 				fmt.Fprintf(b.err, "    → %s\n", m.Next)
 			}

@@ -131,7 +131,7 @@ func (b *desk) done(ctx context.Context, since time.Time) {
 			}
 			b.say("%s  %s  %s/%s\n", r.Number, jobs.RunWords(r, b.lang), current(v, r.Job), r.Period)
 			for _, reason := range r.Reasons {
-				b.say("  ・%s\n", reason.Text)
+				b.say(b.in("  ・%s\n", "  - %s\n"), reason.Text)
 			}
 		}
 		for m, err := range v.Messages(ledger.MessageQuery{ChangedFrom: since}) {

@@ -205,7 +205,7 @@ func (b *desk) showMessage(c *config.Config, v *ledger.View, m ledger.Message, e
 			if h.By.Name != "" {
 				by = fmt.Sprintf(b.in("（%s、%s から）", " (%s, since %s)"), h.By.Name, b.moment(h.Since))
 			}
-			b.say("  ・%s%s\n", nonEmptyOr(h.Text, b.holdWords(h.Reason)), by)
+			b.say(b.in("  ・%s%s\n", "  - %s%s\n"), nonEmptyOr(h.Text, b.holdWords(h.Reason)), by)
 		}
 	}
 	b.printChecks(checked, "  ")
@@ -480,7 +480,7 @@ func (b *desk) showRun(c *config.Config, v *ledger.View, r ledger.Run) error {
 	if len(r.Reasons) > 0 {
 		b.section("理由", "Why")
 		for _, reason := range r.Reasons {
-			b.say("  ・%s\n", reason.Text)
+			b.say(b.in("  ・%s\n", "  - %s\n"), reason.Text)
 			if reason.Next != "" {
 				b.say("    → %s\n", reason.Next)
 			}

@@ -298,7 +298,7 @@ func (a *asking) confirm() (string, error) {
 	if left > 0 {
 		return a.say("確認しました（%d通：%s）。あと%d人の確認が要ります", "confirmed (%d: %s); %d more must confirm", len(ms), numbers(ms), left), nil
 	}
-	return a.say("確認しました（%d通：%s）。%s", "confirmed (%d: %s). %s", len(ms), numbers(ms), a.outlook(ms)), nil
+	return a.say("確認しました（%d通：%s）。%s", "confirmed (%d: %s); %s", len(ms), numbers(ms), a.outlook(ms)), nil
 }
 
 func (a *asking) names(ids []string) []string {
@@ -360,10 +360,11 @@ func (a *asking) hold() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ms, r, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred)
+	ms, _, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred)
 	if err != nil {
 		return "", err
 	}
+	no := false // somebody who is asked to confirm it: releasing it would not be enough then
 	for _, m := range ms {
 		if m.Class == ledger.ClassNotice {
 			return "", a.no("お知らせのメールは保留できません", "a notice can't be held")
@@ -371,21 +372,25 @@ func (a *asking) hold() (string, error) {
 		if err := a.Hold(m.ID, ledger.Person, why); err != nil { // the hold knows who
 			return "", err
 		}
-		if err := a.sayNo(m, why); err != nil {
+		said, err := a.sayNo(m, why)
+		if err != nil {
 			return "", err
 		}
+		no = no || said
 	}
-	_ = r
+	if no {
+		return a.say("保留にしました（%d通：%s）。%s", "held (%d: %s); %s", len(ms), numbers(ms), a.outlook(ms)), nil
+	}
 	return a.say("保留にしました（%d通：%s）。解くまで送りません", "held (%d: %s); nothing goes before it is released", len(ms), numbers(ms)), nil
 }
 
-// sayNo records the no of a person who is asked to confirm; it takes an earlier yes back.
-func (a *asking) sayNo(m ledger.Message, why string) error {
+// sayNo records the no of a person who is asked to confirm, and tells whether it is one; it takes an earlier yes back.
+func (a *asking) sayNo(m ledger.Message, why string) (said bool, err error) {
 	if m.ConfirmCount == 0 || m.State != ledger.StateHeld || !a.mayConfirm(m) {
-		return nil
+		return false, nil
 	}
 	p, _ := a.person()
-	return a.Decide(ledger.Decision{Message: m.ID, Person: p.ID, Why: why, By: a.in.Who, At: a.now}, m.Hash)
+	return true, a.Decide(ledger.Decision{Message: m.ID, Person: p.ID, Why: why, By: a.in.Who, At: a.now}, m.Hash)
 }
 
 func (a *asking) release() (string, error) {
@@ -446,7 +451,7 @@ func (a *asking) release() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return a.say("保留を解きました（%d通：%s）。%s", "released (%d: %s). %s", len(ms), numbers(ms), a.outlook(ms)), nil
+	return a.say("保留を解きました（%d通：%s）。%s", "released (%d: %s); %s", len(ms), numbers(ms), a.outlook(ms)), nil
 }
 
 // released remembers at the run that a person let it go, so that the same lateness doesn't hold it again.
@@ -474,7 +479,7 @@ func (a *asking) reject() (string, error) {
 		if m.Class == ledger.ClassNotice {
 			return "", a.no("お知らせのメールは取りやめられません", "a notice can't be rejected")
 		}
-		if err := a.sayNo(m, why); err != nil {
+		if _, err := a.sayNo(m, why); err != nil {
 			return "", err
 		}
 		if err := rejectAll(a.Tx, m, a.by(why)); err != nil {

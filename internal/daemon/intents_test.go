@@ -65,7 +65,9 @@ func TestConfirm(t *testing.T) {
 		d, r, _ := prepared(t, monthly)
 		d.must("tanaka", "confirm", "", Request{Run: r.Number, Set: d.set(r.ID)})
 		d.refused("tanaka", "hold", "", Request{Run: r.Number}) // no reason
-		d.must("tanaka", "hold", "the sum looks wrong", Request{Run: r.Number})
+		if said := d.must("tanaka", "hold", "the sum looks wrong", Request{Run: r.Number}); !strings.Contains(said, "; Tanaka said no to it: ") || strings.Contains(said, "released") {
+			t.Errorf("it says that a release is enough: %s", said)
+		}
 		d.must("sato", "release", "it is right", Request{Run: r.Number})
 		d.to("11-25 11:00")
 		if got := d.sink.letters(); len(got) != 0 {
@@ -81,7 +83,9 @@ func TestConfirm(t *testing.T) {
 
 func TestHoldAndRelease(t *testing.T) {
 	d, r, m := prepared(t, monthly)
-	d.must("sato", "hold", "wait for the customer", Request{Message: m.Number})
+	if said := d.must("sato", "hold", "wait for the customer", Request{Message: m.Number}); !strings.Contains(said, "before it is released") {
+		t.Errorf("it doesn't say what ends it: %s", said)
+	}
 	d.must("tanaka", "confirm", "", Request{Run: r.Number, Set: d.set(r.ID)})
 	d.to("11-25 11:00")
 	if got := d.sink.letters(); len(got) != 0 {
