@@ -716,11 +716,11 @@ func (m matter) todo(l calendar.Language) []string {
 		return one("宛先を確かめて、もう一度送るか、別の方法でお届けください", "look at the address; then try again, or bring it another way")
 	case whatUnknown:
 		if m.summary {
-			return one("届いていなくても、次のまとめに同じ内容が入ります", "the next summary has what it said, in case it did not arrive")
+			return one("届いていなくても、次のまとめに同じ内容が入ります", "wait for the next summary: it has what this one said, in case it did not arrive")
 		}
 		return one("お電話などで届いたかを確かめて、結果を知らせてください", "ask by telephone whether it arrived, and say so")
 	case whatMissed:
-		return one("いまから行うときは、この回をもう一度実行してください", "if it is still wanted, have this period done again")
+		return one("いまから行うときは、この回をもう一度実行してください", "have this period done again, if it is still wanted")
 	case whatBroken:
 		var out []string
 		for _, r := range m.run.Reasons {
