@@ -168,7 +168,7 @@ func (c contained) judge(s *subject) (Result, error) {
 	if unjudged != nil || err != nil {
 		return orNothing(unjudged), err
 	}
-	quoted := "「" + strings.Join(texts, "」「") + "」"
+	quoted := s.say("「%s」", "%s", strings.Join(texts, s.say("」「", ", ")))
 	for _, p := range ps {
 		all := p.doc.Text()
 		for _, t := range texts {
