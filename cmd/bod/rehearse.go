@@ -433,6 +433,9 @@ func (b *desk) about(v *ledger.View, m ledger.Message) (what string, run ledger.
 	if m.Run != 0 {
 		run, err = v.Run(m.Run)
 	}
+	if what == momentSummary && run.Job != "summary" {
+		what = momentTell // the morning's and the month's, which come on some days only
+	}
 	return what, run, err
 }
 
