@@ -360,10 +360,11 @@ func (a *asking) hold() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ms, _, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred)
+	ms, _, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred, ledger.StateClaimed, ledger.StateSending)
 	if err != nil {
 		return "", err
 	}
+	var held []ledger.Message
 	no := false // somebody who is asked to confirm it: releasing it would not be enough then
 	for _, m := range ms {
 		if m.Class == ledger.ClassNotice {
@@ -372,21 +373,51 @@ func (a *asking) hold() (string, error) {
 		if err := a.Hold(m.ID, ledger.Person, why); err != nil { // the hold knows who
 			return "", err
 		}
+		// What was queued is held by now, and a no can be said to it.
+		if m, err = a.Message(m.ID); err != nil {
+			return "", err
+		}
 		said, err := a.sayNo(m, why)
 		if err != nil {
 			return "", err
 		}
 		no = no || said
+		if in(m, ledger.StateHeld) {
+			held = append(held, m)
+		}
 	}
-	if no {
-		return a.say("保留にしました（%d通：%s）。%s", "held (%d: %s); %s", len(ms), numbers(ms), a.outlook(ms)), nil
+	var said []string
+	switch {
+	case len(held) > 0 && no:
+		said = append(said, a.say("保留にしました（%d通：%s）。%s", "held (%d: %s); %s", len(held), numbers(held), a.outlook(held)))
+	case len(held) > 0:
+		said = append(said, a.say("保留にしました（%d通：%s）。解くまで送りません", "held (%d: %s); nothing goes before it is released", len(held), numbers(held)))
 	}
-	return a.say("保留にしました（%d通：%s）。解くまで送りません", "held (%d: %s); nothing goes before it is released", len(ms), numbers(ms)), nil
+	return a.sentences(append(said, a.onTheWay(ms)...)), nil
+}
+
+// in reports whether some delivery of the message is in one of the states.
+func in(m ledger.Message, states ...ledger.State) bool {
+	return slices.ContainsFunc(m.Deliveries, func(d ledger.Delivery) bool { return slices.Contains(states, d.State) })
+}
+
+func (a *asking) sentences(all []string) string {
+	return strings.Join(all, a.say("。", ". "))
+}
+
+// onTheWay names what is being carried at this moment: a word against it comes too late, unless the server doesn't take it.
+func (a *asking) onTheWay(ms []ledger.Message) []string {
+	flight := slices.DeleteFunc(slices.Clone(ms), func(m ledger.Message) bool { return !in(m, ledger.StateClaimed, ledger.StateSending) })
+	if len(flight) == 0 {
+		return nil
+	}
+	return []string{a.say("いま送っている途中のものは止められません（%d通：%s）。送れずに終わったときは保留にし、自動では送り直しません",
+		"what is on its way at this moment can't be stopped (%d: %s); if the server doesn't take it now, it is held and not tried again by itself", len(flight), numbers(flight))}
 }
 
 // sayNo records the no of a person who is asked to confirm, and tells whether it is one; it takes an earlier yes back.
 func (a *asking) sayNo(m ledger.Message, why string) (said bool, err error) {
-	if m.ConfirmCount == 0 || m.State != ledger.StateHeld || !a.mayConfirm(m) {
+	if m.ConfirmCount == 0 || !in(m, ledger.StateHeld) || !a.mayConfirm(m) {
 		return false, nil
 	}
 	p, _ := a.person()
@@ -409,7 +440,7 @@ func (a *asking) release() (string, error) {
 				return "", err
 			}
 			if len(held) == 0 { // late, and not even complete: it goes when it is
-				if err := a.released(r, why, r.State); err != nil {
+				if err := a.released(r, why, r.State, true); err != nil {
 					return "", err
 				}
 				return a.say("回 %s は、そろいしだい送ります", "run %s goes as soon as it is complete", r.Number), nil
@@ -441,12 +472,16 @@ func (a *asking) release() (string, error) {
 			return "", err
 		}
 	}
+	whole, err := a.whole(r)
+	if err != nil {
+		return "", err
+	}
 	switch r.State {
 	case ledger.RunMissed, ledger.RunSkipped, ledger.RunFailed:
 		// What is held can only leave from a run that is at work: its inputs are compared again before it goes.
-		err = a.released(r, why, ledger.RunPlanned)
+		err = a.released(r, why, ledger.RunPlanned, whole)
 	case ledger.RunPlanned, ledger.RunWaiting, ledger.RunRunning, ledger.RunDrafted:
-		err = a.released(r, why, r.State)
+		err = a.released(r, why, r.State, whole)
 	}
 	if err != nil {
 		return "", err
@@ -454,12 +489,33 @@ func (a *asking) release() (string, error) {
 	return a.say("保留を解きました（%d通：%s）。%s", "released (%d: %s); %s", len(ms), numbers(ms), a.outlook(ms)), nil
 }
 
-// released remembers at the run that a person let it go, so that the same lateness doesn't hold it again.
-func (a *asking) released(r ledger.Run, why string, to ledger.RunState) error {
+// whole reports whether the word is about all that the run has and will have: the run was named, or the letter that was named is its
+// last one.
+func (a *asking) whole(r ledger.Run) (bool, error) {
+	if a.req.Message == "" || r.ID == 0 {
+		return true, nil
+	}
+	if r.State != ledger.RunDrafted {
+		return false, nil // some of it is not complete yet
+	}
+	held, err := heldOf(a.View, r.ID)
+	if err != nil {
+		return false, err
+	}
+	return !slices.ContainsFunc(held, func(m ledger.Message) bool { return m.Number != a.req.Message }), nil
+}
+
+// released remembers at the run that a person let it go, so that the same lateness doesn't hold it again. Where only one letter of it
+// was let go, the reason to ask stays: it holds what is sealed from now on, and nobody has said a word about that.
+// What a person rejected of a run that had ended stays rejected.
+func (a *asking) released(r ledger.Run, why string, to ledger.RunState, whole bool) error {
 	reasons := slices.DeleteFunc(slices.Clone(r.Reasons), func(x ledger.Reason) bool {
-		return x.Code == codeLate || x.Code == codeRestored || x.Code == codeGone || to != r.State && x.Code != codeReleased
+		if x.Code == codeLate || x.Code == codeRestored || x.Code == codeGone {
+			return whole
+		}
+		return to != r.State && x.Code != codeReleased
 	})
-	return a.MoveRun(r.ID, r.State, to, ledger.RunChange{Reasons: withReason(reasons, a.releasedBy(why))})
+	return a.MoveRun(r.ID, r.State, to, ledger.RunChange{Reasons: withReason(reasons, a.releasedBy(why)), Same: true})
 }
 
 func (a *asking) releasedBy(why string) ledger.Reason {
@@ -471,7 +527,7 @@ func (a *asking) reject() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	ms, _, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred, ledger.StateUnknown)
+	ms, r, err := a.messages(ledger.StateHeld, ledger.StateQueued, ledger.StateDeferred, ledger.StateUnknown)
 	if err != nil {
 		return "", err
 	}
@@ -486,7 +542,26 @@ func (a *asking) reject() (string, error) {
 			return "", err
 		}
 	}
-	return a.say("取りやめました（%d通：%s）。送りません", "rejected (%d: %s); it is not sent", len(ms), numbers(ms)), nil
+	said := []string{a.say("取りやめました（%d通：%s）。送りません", "rejected (%d: %s); it is not sent", len(ms), numbers(ms))}
+	flight := ms
+	if a.req.Message == "" {
+		flight = nil
+		for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: []ledger.State{ledger.StateClaimed, ledger.StateSending}}) {
+			if err != nil {
+				return "", err
+			}
+			flight = append(flight, m)
+		}
+	}
+	for _, m := range flight {
+		if !in(m, ledger.StateClaimed, ledger.StateSending) {
+			continue
+		}
+		if err := a.Hold(m.ID, ledger.Person, why); err != nil {
+			return "", err
+		}
+	}
+	return a.sentences(append(said, a.onTheWay(flight)...)), nil
 }
 
 func (a *asking) skip() (string, error) {
@@ -684,6 +759,9 @@ func (a *asking) everythingWent(r ledger.Run) (bool, error) {
 	return true, nil
 }
 
+// openDeliveries are the states from which a delivery may still go out, or may have.
+var openDeliveries = []ledger.State{ledger.StateUnknown, ledger.StateHeld, ledger.StateDeferred, ledger.StateSending, ledger.StateClaimed, ledger.StateQueued}
+
 // again makes a deliberate second one of what was done: a new generation, whose keys end in #2.
 func (a *asking) again(d *duty, r ledger.Run, c ledger.RunChange) (string, error) {
 	why, err := a.why()
@@ -701,6 +779,19 @@ func (a *asking) again(d *duty, r ledger.Run, c ledger.RunChange) (string, error
 	parts, err := a.parts(r)
 	if err != nil {
 		return "", err
+	}
+	var open []ledger.Message
+	for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: openDeliveries}) {
+		if err != nil {
+			return "", err
+		}
+		if len(parts) == 0 || slices.Contains(parts, m.Part) {
+			open = append(open, m)
+		}
+	}
+	if len(open) > 0 { // it might go as well
+		return "", a.no("%s の回には、まだ決まっていないメールがあります（%s：%s）。先に、送るか取りやめるかを決めてください", "%s has messages that are not settled (%s: %s): decide on these first",
+			r.Period, numbers(open), jobs.MessageWords(open[0], a.lang))
 	}
 	c.Again = parts
 	c.Reasons = []ledger.Reason{{Code: codeReleased, Text: a.by(why)}}
@@ -799,7 +890,7 @@ func (a *asking) resend() (string, error) {
 	if _, err := a.deliveries(ms, []ledger.State{ledger.StateUnknown}, ledger.StateQueued, a.by(why)); err != nil {
 		return "", err
 	}
-	return a.say("同じ内容でもう一度送ります（%s）", "the same bytes are sent again (%s)", numbers(ms)), nil
+	return a.leaves(ms, a.say("同じ内容でもう一度送ります（%s）", "the same bytes are sent again (%s)", numbers(ms)))
 }
 
 func (a *asking) retry() (string, error) {
@@ -824,7 +915,7 @@ func (a *asking) retry() (string, error) {
 			return "", err
 		}
 		if there && r.State == ledger.RunFailed && hasReason(r.Reasons, codeError) {
-			err := a.MoveRun(r.ID, r.State, ledger.RunPlanned, ledger.RunChange{Reasons: []ledger.Reason{a.releasedBy(why)}})
+			err := a.MoveRun(r.ID, r.State, ledger.RunPlanned, ledger.RunChange{Reasons: []ledger.Reason{a.releasedBy(why)}, Same: true})
 			return a.say("回 %s をもう一度準備します", "run %s is prepared again", r.Number), err
 		}
 	}
@@ -840,7 +931,25 @@ func (a *asking) retry() (string, error) {
 			return "", err
 		}
 	}
-	return a.say("もう一度送ります（%s）", "sending again (%s)", numbers(ms)), nil
+	return a.leaves(ms, a.say("もう一度送ります（%s）", "sending again (%s)", numbers(ms)))
+}
+
+// leaves gives the words for what was queued again, or what keeps it: a reason to hold that was set while it was on its way.
+func (a *asking) leaves(ms []ledger.Message, words string) (string, error) {
+	var held []ledger.Message
+	for _, m := range ms {
+		m, err := a.Message(m.ID)
+		if err != nil {
+			return "", err
+		}
+		if in(m, ledger.StateHeld) {
+			held = append(held, m)
+		}
+	}
+	if len(held) == 0 {
+		return words, nil
+	}
+	return a.say("送り直すことを記録しました（%s）。ただし %s は%s", "recorded that it is to be sent again (%s), but for %s: %s", numbers(ms), numbers(held), a.outlook(held)), nil
 }
 
 func (a *asking) clearFlag(name string) error {
@@ -896,7 +1005,22 @@ func (a *asking) byHand() (string, error) {
 			return "", err
 		}
 	}
-	return a.say("手作業で済みと記録しました（%s）。bod からは送りません", "recorded as done by hand (%s); bod doesn't send it", numbers(ms)), nil
+	said := []string{a.say("手作業で済みと記録しました（%s）。bod からは送りません", "recorded as done by hand (%s); bod doesn't send it", numbers(ms))}
+	if r.ID != 0 {
+		var going []ledger.Message
+		for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: []ledger.State{ledger.StateQueued, ledger.StateDeferred, ledger.StateClaimed, ledger.StateSending}}) {
+			if err != nil {
+				return "", err
+			}
+			if a.req.Message == "" || m.Number == a.req.Message {
+				going = append(going, m)
+			}
+		}
+		if len(going) > 0 {
+			said = append(said, a.say("ほかに、このまま送るものがあります（%s）。それも手作業で済んでいるときは、取りやめてください", "others of it are still to go (%s): reject them if they are done by hand too", numbers(going)))
+		}
+	}
+	return a.sentences(said), nil
 }
 
 func isNone(err error) bool { return errors.Is(err, ledger.ErrNotFound) }

@@ -319,9 +319,5 @@ func keyOf(w *jobs.World, d jobs.Draft) string {
 	if d.Key != "" {
 		return d.Key
 	}
-	key := w.Identity + "/" + w.Occurrence.Period + "/" + d.Part
-	if w.Run.Generation > 1 {
-		key += fmt.Sprintf("#%d", w.Run.Generation)
-	}
-	return key
+	return ledger.Key(w.Identity, w.Occurrence.Period, d.Part, w.Run.Generation)
 }

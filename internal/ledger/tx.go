@@ -179,11 +179,12 @@ type RunChange struct {
 	PrepareAt *time.Time
 	Again     []string // non-nil: a new generation, only for these parts (empty: all)
 	Early     *bool
+	Same      bool // with a move to planned: it goes on as it was asked for, and what was rejected or refused stays so
 }
 
 // MoveRun moves by compare-and-swap; from == to changes columns only. When a
-// person brings an ended run back to planned, keys that were rejected or refused
-// are free again.
+// person asks anew for an ended run, keys that were rejected or refused are free
+// again; with Same they are not.
 func (tx *Tx) MoveRun(id int64, from, to RunState, c RunChange) error {
 	if err := tx.moveRun(id, from, to, c); err != nil {
 		return fmt.Errorf("couldn't move the run %d from %s to %s: %w", id, from, to, err)
@@ -227,7 +228,7 @@ func (tx *Tx) moveRun(id int64, from, to RunState, c RunChange) error {
 	if c.Again != nil {
 		set = append(set, column{"generation", generation + 1}, column{"only", string(toJSON(c.Again))})
 	}
-	if to == RunPlanned && from != RunRunning && from != RunPlanned {
+	if to == RunPlanned && from != RunRunning && from != RunPlanned && !c.Same {
 		set = append(set, column{"asks", asks + 1})
 	}
 	_, err := tx.write(runs, row{do: update, key: []any{id}, set: set, when: []column{{"state", from}}})

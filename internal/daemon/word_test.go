@@ -1,0 +1,277 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"bod/internal/jobs"
+	"bod/internal/ledger"
+)
+
+// parts is a duty of two letters, of which the second waits for its file.
+const parts = `
+[job.two]
+kind = "send"
+title = "Two letters"
+owner = "sato"
+when = "毎月25日 9:00 休みなら前営業日"
+prepare = "1 business day before"
+to = ["acme", "hibari"]
+attach = ["pdf/{partner.id}.pdf"]
+letter = "letter.txt"
+missed = "ask"
+`
+
+// letterOf is the letter of one part of a run that was not replaced.
+func (d *desk) letterOf(job, period, part string) ledger.Message {
+	d.t.Helper()
+	var found []ledger.Message
+	for _, m := range d.letters(d.run(job, period).ID) {
+		if m.Part == part && m.State != ledger.StateReplaced {
+			found = append(found, m)
+		}
+	}
+	if len(found) != 1 {
+		d.t.Fatalf("%s/%s/%s has %d letters", job, period, part, len(found))
+	}
+	return found[0]
+}
+
+// TestReleaseOfOneLetter: the word about one letter of a run that is late says nothing about the others, neither about those that
+// are not complete yet nor about what an edit makes of them.
+func TestReleaseOfOneLetter(t *testing.T) {
+	late := func(t *testing.T) *desk {
+		d := newDesk(t, "11-20 09:00", head+parts)
+		d.pdf("pdf/acme.pdf", "acme")
+		d.to("11-24 12:00")
+		d.restart("11-25 12:00")
+		d.settle()
+		if m := d.letterOf("two", "2026-11", "acme"); reasons(m) != "late" {
+			t.Fatalf("acme is held by %q", reasons(m))
+		}
+		d.must("sato", "release", "they wait for it", Request{Message: d.letterOf("two", "2026-11", "acme").Number})
+		d.to("11-25 13:00")
+		if got := d.sink.letters(); len(got) != 1 || !strings.HasPrefix(got[0], "two/2026-11/acme") {
+			t.Fatalf("sent: %v", got)
+		}
+		return d
+	}
+	t.Run("one that is complete only now", func(t *testing.T) {
+		d := late(t)
+		d.pdf("pdf/hibari.pdf", "hibari")
+		d.to("11-25 15:00")
+		if m := d.letterOf("two", "2026-11", "hibari"); m.State != ledger.StateHeld || reasons(m) != "late" {
+			t.Errorf("hibari is %s, held by %q", m.State, reasons(m))
+		}
+		d.must("sato", "release", "this one too", Request{Message: d.letterOf("two", "2026-11", "hibari").Number})
+		d.to("11-25 16:00")
+		if got := d.sink.letters(); len(got) != 2 {
+			t.Errorf("sent: %v", got)
+		}
+	})
+	t.Run("the whole run", func(t *testing.T) {
+		d := late(t)
+		d.must("sato", "release", "the rest as well", Request{Run: d.run("two", "2026-11").Number})
+		d.pdf("pdf/hibari.pdf", "hibari")
+		d.to("11-25 15:00")
+		if got := d.sink.letters(); len(got) != 2 {
+			t.Errorf("sent: %v", got)
+		}
+	})
+	t.Run("one that an edit replaces", func(t *testing.T) {
+		d := newDesk(t, "11-20 09:00", head+parts)
+		d.pdf("pdf/acme.pdf", "acme")
+		d.pdf("pdf/hibari.pdf", "hibari")
+		d.to("11-24 12:00")
+		d.restart("11-25 12:00")
+		d.settle()
+		d.must("sato", "release", "they wait for it", Request{Message: d.letterOf("two", "2026-11", "acme").Number})
+		d.to("11-25 13:00")
+		d.pdf("pdf/hibari.pdf", "another")
+		d.to("11-25 15:00")
+		if m := d.letterOf("two", "2026-11", "hibari"); m.State != ledger.StateHeld || reasons(m) != "late" {
+			t.Errorf("hibari is %s, held by %q", m.State, reasons(m))
+		}
+	})
+	t.Run("after a restore", func(t *testing.T) {
+		d := newDesk(t, "11-20 09:00", head+parts)
+		d.pdf("pdf/acme.pdf", "acme")
+		d.to("11-24 12:00")
+		copy := d.backup()
+		d.restore(copy, "11-25 12:00")
+		d.settle()
+		d.must("sato", "retry", "go on", Request{Restored: true})
+		d.to("11-25 12:30")
+		d.must("sato", "release", "not sent", Request{Message: d.letterOf("two", "2026-11", "acme").Number})
+		d.pdf("pdf/hibari.pdf", "hibari")
+		d.to("11-25 15:00")
+		if m := d.letterOf("two", "2026-11", "hibari"); m.State != ledger.StateHeld || !strings.Contains(reasons(m), "restored") {
+			t.Errorf("hibari is %s, held by %q", m.State, reasons(m))
+		}
+	})
+}
+
+// TestReleaseBringsNothingBack: what a person rejected stays rejected when another letter of its run is released after the run has
+// ended without it.
+func TestReleaseBringsNothingBack(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+strings.Replace(parts, `to = ["acme", "hibari"]`, `to = ["acme", "hibari", "mori"]`, 1))
+	d.pdf("pdf/acme.pdf", "acme")
+	d.pdf("pdf/hibari.pdf", "hibari")
+	d.to("11-24 12:00")
+	d.must("sato", "reject", "they left", Request{Message: d.letterOf("two", "2026-11", "acme").Number})
+	d.must("sato", "hold", "wait", Request{Message: d.letterOf("two", "2026-11", "hibari").Number})
+	d.to("11-30 12:00")
+	if r := d.run("two", "2026-11"); r.State != ledger.RunMissed {
+		t.Fatalf("the run is %s", r.State)
+	}
+	d.must("sato", "release", "they want it", Request{Message: d.letterOf("two", "2026-11", "hibari").Number})
+	d.to("11-30 13:00")
+	if got := d.sink.letters(); len(got) != 1 || !strings.HasPrefix(got[0], "two/2026-11/hibari") {
+		t.Errorf("sent: %v", got)
+	}
+}
+
+// TestRetryBringsNothingBack: the same where preparing ended in an error after the rejection.
+func TestRetryBringsNothingBack(t *testing.T) {
+	kinds := slices.Clone(jobs.Kinds)
+	t.Cleanup(func() { jobs.Kinds = kinds })
+	broken := false
+	for i, k := range jobs.Kinds {
+		if k.Name() == "send" {
+			jobs.Kinds = slices.Clone(kinds)
+			jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
+				if broken {
+					return jobs.Prepared{}, os.ErrPermission
+				}
+				return k.Prepare(ctx, w)
+			}}
+		}
+	}
+	d := newDesk(t, "11-20 09:00", head+strings.Replace(parts, "job.two", "job.broken", 1))
+	d.pdf("pdf/acme.pdf", "acme")
+	d.to("11-24 12:00")
+	d.must("sato", "reject", "they left", Request{Message: d.letterOf("broken", "2026-11", "acme").Number})
+	broken = true
+	d.pdf("pdf/hibari.pdf", "hibari")
+	d.to("11-24 15:00")
+	if r := d.run("broken", "2026-11"); r.State != ledger.RunFailed {
+		t.Fatalf("the run is %s", r.State)
+	}
+	broken = false
+	d.must("sato", "retry", "mended", Request{Run: d.run("broken", "2026-11").Number})
+	d.to("11-25 12:00")
+	if got := d.sink.letters(); len(got) != 1 || !strings.HasPrefix(got[0], "broken/2026-11/hibari") {
+		t.Errorf("sent: %v", got)
+	}
+}
+
+// TestHoldWhatIsOnItsWay: a letter that is being carried at the moment of the word can't be held; when the server refuses it for now it
+// is, and does not go by itself a minute later.
+func TestHoldWhatIsOnItsWay(t *testing.T) {
+	for _, verb := range []string{"hold", "reject"} {
+		for _, whole := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, the whole run %v", verb, whole), func(t *testing.T) {
+				d := newDesk(t, "11-20 09:00", head+two)
+				d.to("11-25 08:59")
+				d.now = at(t, "11-25 09:00")
+				if _, err := d.office.Step(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				carried, answer := make(chan string), make(chan error)
+				d.sink.set(func() {
+					d.sink.data = func(key string) error { carried <- key; return <-answer }
+				})
+				ended := make(chan error, 1)
+				go func() { _, err := d.office.Deliver(t.Context()); ended <- err }()
+				key := <-carried
+				m := d.letterOf("two", "2026-11", strings.TrimPrefix(key, "two/2026-11/"))
+				req := Request{Message: m.Number}
+				if whole {
+					req = Request{Run: d.run("two", "2026-11").Number}
+				}
+				ok, said := d.ask("sato", verb, "the sum is wrong", req)
+				if verb == "hold" && !ok || verb == "reject" && ok != whole {
+					t.Errorf("%v: %s", ok, said)
+				}
+				if ok && !strings.Contains(said, m.Number) {
+					t.Errorf("nothing is said of the one on its way: %s", said)
+				}
+				d.sink.set(func() { d.sink.data = nil })
+				answer <- errLater
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+				d.to("11-25 12:00")
+				got := d.sink.letters()
+				if want := map[bool]int{false: 1, true: 0}[whole]; ok && len(got) != want {
+					t.Errorf("sent: %v", got)
+				}
+				if m := d.letterOf("two", "2026-11", m.Part); ok && (m.State != ledger.StateHeld || reasons(m) != "person") {
+					t.Errorf("it is %s, held by %q", m.State, reasons(m))
+				}
+			})
+		}
+	}
+}
+
+// TestNoAfterYes: who confirmed a letter and holds it while it waits for its next try has said no. Another one's release does not
+// turn that into a yes.
+func TestNoAfterYes(t *testing.T) {
+	d, r, m := prepared(t, monthly)
+	d.must("tanaka", "confirm", "", Request{Run: r.Number, Set: d.set(r.ID)})
+	d.sink.set(func() { d.sink.data = func(string) error { return errLater } })
+	d.to("11-25 10:00")
+	if m := d.only("hosting", "2026-11"); m.State != ledger.StateDeferred {
+		t.Fatalf("it is %s", m.State)
+	}
+	d.must("tanaka", "hold", "the sum looks wrong", Request{Message: m.Number})
+	d.sink.set(func() { d.sink.data = nil })
+	d.must("sato", "release", "it is right", Request{Message: m.Number})
+	d.to("11-25 12:00")
+	if got := d.sink.letters(); len(got) != 0 {
+		t.Fatalf("sent against a no: %v", got)
+	}
+	d.must("tanaka", "confirm", "", Request{Run: r.Number, Set: d.set(r.ID)})
+	d.to("11-25 13:00")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Errorf("sent: %v", got)
+	}
+}
+
+// TestAgainWithOneOnHold: a deliberate second letter is not made while the first is still on hold: both would go.
+func TestAgainWithOneOnHold(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+parts)
+	d.pdf("pdf/acme.pdf", "acme")
+	d.to("11-24 12:00")
+	d.must("sato", "hold", "wait", Request{Message: d.letterOf("two", "2026-11", "acme").Number})
+	d.to("11-30 12:00")
+	if r := d.run("two", "2026-11"); r.State != ledger.RunMissed {
+		t.Fatalf("the run is %s", r.State)
+	}
+	if said := d.refused("sato", "do", "they ask for it", Request{Job: "two", Period: "2026-11", Again: true}); !strings.Contains(said, d.letterOf("two", "2026-11", "acme").Number) {
+		t.Errorf("it doesn't say what is on hold: %s", said)
+	}
+	d.must("sato", "reject", "the new one goes", Request{Message: d.letterOf("two", "2026-11", "acme").Number})
+	d.must("sato", "do", "they ask for it", Request{Job: "two", Period: "2026-11", Again: true})
+}
+
+// TestKeyWithSigns: a part with signs that have a meaning in keys is found again at each look; otherwise its letter would be sealed
+// anew every half a minute.
+func TestKeyWithSigns(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+strings.Replace(monthly, `to = ["acme"]`, `to = ["ap/50%@acme.example"]`, 1))
+	d.pdf("pdf/acme-11.pdf", "invoice")
+	d.to("11-24 11:00")
+	seq := func() (n int64) {
+		d.view(func(v *ledger.View) (err error) { n, _, _, err = v.Head(); return err })
+		return n
+	}
+	before := seq()
+	d.to("11-24 11:30")
+	if after := seq(); after != before {
+		t.Errorf("%d entries in half an hour in which nothing happened", after-before)
+	}
+}
