@@ -225,7 +225,7 @@ func (s *Spell) over(e Event, then string) {
 	s.To, s.By, s.Then, s.end = e.At, e.Who, then, e.Seq
 }
 
-// holdSpells replays the reasons for which a message was held. One ends when it is lifted, or when nothing of the message is
+// holdSpells replays the reasons for which a message was held. One that was set while it was on its way counts if it came back. One ends when it is lifted, or when nothing of the message is
 // held any more: what was rejected keeps its reason in the row.
 func (v *View) holdSpells(message int64, all *[]Spell) error {
 	var run sql.NullInt64
@@ -278,6 +278,9 @@ func (v *View) holdSpells(message int64, all *[]Spell) error {
 		default:
 			open[reason] = &Spell{Thing: SpellHold, Was: reason, Message: message, Run: run.Int64, Text: c.Text, From: e.At, id: message}
 		}
+	}
+	if len(held) == 0 {
+		return nil // said of what was on its way, and it went or came to nothing: nothing was held for it
 	}
 	for _, reason := range sortedNames(open) {
 		*all = append(*all, *open[reason])

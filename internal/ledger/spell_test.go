@@ -149,3 +149,22 @@ func TestSpells(t *testing.T) {
 		return nil
 	})
 }
+
+// A word that came while a letter was on its way held it only if it came back.
+func TestSpellOnTheWay(t *testing.T) {
+	for result, want := range map[mailer.Result][]string{mailer.Sent: nil, mailer.Deferred: {"hold person open"}} {
+		o := open(t)
+		start := o.now
+		id, token := o.claimed("a@x.example")
+		o.do(func(tx *Tx) error { return tx.Hold(id, Person, "the sum is wrong") })
+		o.now = o.now.Add(time.Minute)
+		o.do(func(tx *Tx) error { return tx.Sending(token, []string{"a@x.example"}) })
+		o.do(func(tx *Tx) error {
+			return tx.Receive(token, receipts(result, "a@x.example"), func(Delivery) time.Time { return o.now.Add(time.Minute) })
+		})
+		o.now = o.now.Add(time.Hour)
+		if got := o.spells(start, o.now); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", result, got)
+		}
+	}
+}
