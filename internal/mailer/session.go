@@ -81,6 +81,10 @@ func (s *session) Carry(ctx context.Context, p Parcel) ([]Receipt, bool) {
 	return a.receipts, !sound
 }
 
+// loginFirst is "Authentication required": about the session, though it comes as an answer about the message, to MAIL or, from
+// some servers, only to RCPT or DATA (RFC 4954 6). As a failure for good it would use up every message of the queue.
+const loginFirst = 530
+
 // carry reports whether the session is ready for another parcel.
 func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) {
 	from, paths, ok := s.envelope(p, a)
@@ -107,9 +111,7 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 	if err := s.line.whole(s.line.Mail(from)); err != nil {
 		code, words := s.line.answer(err)
 		switch {
-		case code == 530:
-			// "Authentication required": about the session, though it comes as an answer about the
-			// message. As a failure for good it would use up every message of the queue.
+		case code == loginFirst:
 			return lost("mail", err)
 		case code >= 500 && code < 600:
 			a.rest(Failed, "mail", code, words)
@@ -142,7 +144,7 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 		}
 		code, words := s.line.answer(err)
 		switch {
-		case code == 421, code < 400, code >= 600:
+		case code == 421, code == loginFirst, code < 400, code >= 600:
 			return lost("rcpt", err)
 		case code < 500, code == 552: // 552 here is "too many recipients" of old servers (RFC 5321 4.5.3.1.10)
 			a.set(i, Deferred, "rcpt", code, words)
@@ -176,6 +178,8 @@ func (s *session) carry(ctx context.Context, p Parcel, a *attempt) (sound bool) 
 	if err = s.line.whole(err); err != nil {
 		code, words := s.line.answer(err)
 		switch {
+		case code == loginFirst:
+			return lost("data", err)
 		case code >= 500 && code < 600:
 			settle(Failed, "data", code, words)
 		case code >= 400 && code < 500 && code != 421:

@@ -76,20 +76,63 @@ type line struct {
 }
 
 // replies are what the server says, on the way to the client. The client takes the beginning of a line for all of it when the
-// connection breaks there; but a reply ends with its line end (RFC 5321 4.2), and what breaks off before is none.
+// connection breaks there; but a reply ends with its line end (RFC 5321 4.2), and what breaks off before is none. And it takes a
+// code alone for no reply, though a server may leave out the space where it has no words: the same section has clients be prepared
+// for that. So the space is put in.
 type replies struct {
-	from *bufio.Reader // the client's own, which may hold what came early
-	last byte          // of what was read; a line end before that
-	torn bool          // the connection broke amid a line
+	from  *bufio.Reader // the client's own, which may hold what came early
+	last  byte          // of what was read; a line end before that
+	torn  bool          // the connection broke amid a line
+	code  int           // how many digits the line has so far; above 3 where it has anything else
+	ready []byte        // for the client
+	err   error         // for the client, after that
 }
 
 func (r *replies) Read(p []byte) (int, error) {
-	n, err := r.from.Read(p)
-	if n > 0 {
-		r.last = p[n-1]
+	for len(r.ready) == 0 && r.err == nil {
+		var some [512]byte
+		var n int
+		n, r.err = r.from.Read(some[:])
+		for _, c := range some[:n] {
+			r.add(c)
+		}
+		r.torn = r.torn || r.err != nil && r.last != '\n'
 	}
-	r.torn = r.torn || err != nil && r.last != '\n'
-	return n, err
+	n := copy(p, r.ready)
+	if r.ready = r.ready[n:]; n > 0 {
+		return n, nil
+	}
+	err := r.err
+	r.err = nil // a time-out passes
+	return 0, err
+}
+
+// add takes one byte. The CR behind three digits is kept back until it shows whether the line ends there.
+func (r *replies) add(c byte) {
+	const bare, ending = 3, 4
+	if r.code == ending {
+		if c == '\n' {
+			r.ready = append(r.ready, ' ')
+		}
+		r.ready = append(r.ready, '\r')
+		r.code++
+	}
+	r.last = c
+	switch {
+	case c == '\n':
+		if r.code == bare {
+			r.ready = append(r.ready, ' ')
+		}
+		r.code = 0
+	case c == '\r' && r.code == bare:
+		r.code = ending
+		return
+	case c >= '0' && c <= '9' && r.code < bare:
+		r.code++
+	default:
+		r.code = ending + 1
+	}
+	r.ready = append(r.ready, c)
 }
 
 // listen puts replies between the connection and the client.
@@ -100,7 +143,9 @@ func (l *line) listen() {
 
 // early reports whether the server has answered a question that was not asked yet. Whatever it is, it would be
 // taken for the answer to the next one.
-func (l *line) early() bool { return l.Text.R.Buffered() > 0 || l.replies.from.Buffered() > 0 }
+func (l *line) early() bool {
+	return l.Text.R.Buffered() > 0 || len(l.replies.ready) > 0 || l.replies.from.Buffered() > 0
+}
 
 var errTorn = errors.New("the connection broke amid the server's answer")
 
