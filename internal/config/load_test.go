@@ -286,6 +286,8 @@ func TestFolders(t *testing.T) {
 	}
 }
 
+// FuzzLoad wants -fuzzminimizetime=10x: its inputs are whole files, and to shrink the first one that is new takes the engine its whole
+// minute, in which it counts nothing and looks as if it hung.
 func FuzzLoad(f *testing.F) {
 	files, _ := filepath.Glob("testdata/slips/*.txtar")
 	for _, name := range files {
