@@ -82,16 +82,16 @@ letter = "letter.txt"
 func TestReview(t *testing.T) {
 	for _, l := range []calendar.Language{calendar.Japanese, calendar.English} {
 		t.Run(string(l), func(t *testing.T) {
-			rules, titles := japanese+reviewed, strings.NewReplacer("INVOICES", "月末の請求書", "NOTE", "社内のお知らせ", "WHY", "年額をまとめて請求")
+			rules, titles := japanese+reviewed, strings.NewReplacer("INVOICES", "月末の請求書", "NOTE", "社内のお知らせ", "WHY", "年額をまとめて請求", "ACME", "株式会社アクメ商事", "HIBARI", "株式会社ひばり工業")
 			if l == calendar.English {
-				rules, titles = strings.Replace(head, "[people]\n", "[people]\nogawa = \"Ogawa <ogawa@aozora.example>\"\n", 1)+reviewed, strings.NewReplacer("INVOICES", "Invoices", "NOTE", "Note", "WHY", "billed for the whole year")
+				rules, titles = strings.Replace(head, "[people]\n", "[people]\nogawa = \"Ogawa <ogawa@aozora.example>\"\n", 1)+reviewed, strings.NewReplacer("INVOICES", "Invoices", "NOTE", "Note", "WHY", "billed for the whole year", "ACME", "Acme Trading", "HIBARI", "Hibari Industries")
 			}
 			rules = titles.Replace(rules)
 			d := &desk{t: t, dir: t.TempDir(), now: at(t, "09-28 09:00"), sink: newSink(t), log: slog.New(slog.DiscardHandler)}
 			d.write("letter.txt", letter)
 			d.write("each.txt", "Subject: {title} {code}\n\n{name}\n{amount}\n\n{signature}\n")
 			orders := func(acme, hibari string) {
-				d.write("orders.csv", "code,name,mail,amount\n0012,株式会社アクメ商事,ap@acme.example,"+acme+"\n0013,株式会社ひばり工業,soumu@hibari.example,"+hibari+"\n")
+				d.write("orders.csv", titles.Replace("code,name,mail,amount\n0012,ACME,ap@acme.example,")+acme+titles.Replace("\n0013,HIBARI,soumu@hibari.example,")+hibari+"\n")
 			}
 			orders("1298000", "330000")
 			d.write("jobs.toml", rules)

@@ -565,7 +565,6 @@ own_address = true
 		{"another's", "0012,ひばり工業,,,hibari@hibari.example,メール,月末,129800,2026/12/31", "", "PDFに「ひばり工業」がありません"},
 		{"another amount", "0012,株式会社アクメ商事,,,ap@acme.example,メール,月末,129801,2026/12/31", "", "表 129,801円、PDF 129,800円"},
 		{"a branch at the address of its company", "0012,アクメ商事 大阪支店,,,ap@acme.example,メール,月末,129800,2026/12/31", "", "PDFに「アクメ商事 大阪支店」がありません"},
-		{"a partner's address", "0012,株式会社アクメ商事,,,suzuki@minato.example,メール,月末,129800,2026/12/31", "", "別の会社（みなと物産㈱）"},
 		{"another row's address", "0012,株式会社アクメ商事,,,x@hibari.example,メール,月末,129800,2026/12/31", "0013,ひばり工業,,,x@hibari.example,郵送,月末,1,2026/12/31", "別の会社（ひばり工業）"},
 		{"one of several that another row has", "0012,株式会社アクメ商事,,,x@hibari.example,メール,月末,129800,2026/12/31", "0013,ひばり工業,,,y@hibari.example； X@hibari.example,郵送,月末,1,2026/12/31", "別の会社（ひばり工業）"},
 	} {

@@ -818,8 +818,8 @@ func unjudgedWords(err error) calendar.Text {
 }
 
 // addressees are whom a row is written to. An address that [people] or [partner] has is theirs, with the name and the copies
-// that were agreed there, unless the row says that it is another company (one accountant may read the mail of two): else, and
-// then, the row's columns say who it is. That the address is also somebody else's is what the check own_address tells.
+// that were agreed there; else the row's columns say who it is. Where the row names another company than that partner (a slip in
+// the table, or one accountant who reads the mail of two), whose letter it is can't be told: the row waits.
 func (m *mailing) addressees(r recipient) (to, cc []config.Addressee) {
 	mails := func(columns []string, needed bool) (out []string) {
 		for _, c := range columns {
@@ -831,7 +831,12 @@ func (m *mailing) addressees(r recipient) (to, cc []config.Addressee) {
 	for _, mail := range mails(m.e.To, true) {
 		a := addresseeOf(m.w.Config, mail)
 		switch {
-		case a.Person != nil || a.Partner != nil && (m.e.Company == "" || sameCompany(a.Partner.Name, m.text(r.row, m.e.Company))):
+		case a.Partner != nil && m.e.Company != "" && !sameCompany(a.Partner.Name, m.text(r.row, m.e.Company)):
+			m.tell(r, codeAddress, calendar.Text{JA: "アドレスが、[partner] では別の会社のものです", EN: "the address is another company's in [partner]"},
+				calendar.Text{JA: fmt.Sprintf("%s は%sのもの、表の会社名は「%s」", mail, clean(a.Partner.Name), m.text(r.row, m.e.Company)), EN: fmt.Sprintf("%s is that of %s, and the table says %s", mail, clean(a.Partner.Name), m.text(r.row, m.e.Company))},
+				calendar.Text{JA: "表のその行か、jobs.toml の [partner] を直してください。直れば、自動で続けます", EN: "mend that row of the table, or [partner] in jobs.toml; we go on by ourselves then"})
+			return nil, nil
+		case a.Person != nil || a.Partner != nil:
 			to = append(to, a)
 		case m.e.Company != "":
 			plain = append(plain, mailer.Address{Mail: mail})
