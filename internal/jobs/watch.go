@@ -933,46 +933,74 @@ func (k *looking) addressee(text, group string) (config.Addressee, bool) {
 	return config.Addressee{Plain: &a}, true
 }
 
-// lines are the rows of a mail as its reader sees them. To the outside goes nothing but the columns that were named.
+// lines are the rows of a mail as its reader sees them: each once, and below it all that was found in it. To the outside goes
+// nothing but the columns that were named.
 func (k *looking) lines(m *watchMail) string {
 	var out []string
-	for _, i := range m.items {
+	for n, i := range m.items {
 		var b []string
-		mark := k.say("■ ", "* ")
-		if !m.outside {
-			b = append(b, mark+i.Label)
-			b = append(b, k.say("　・", "  - ")+i.Says)
+		if n == 0 || !i.same(m.items[n-1]) {
+			if out = append(out, ""); !m.outside {
+				b = append(b, k.say("■ ", "* ")+i.Label)
+			}
+			b = append(b, k.shownColumns(m, i)...)
+		}
+		if m.outside {
+			if words := k.shown(i); words != "" {
+				b = append(b, k.say("　", "  ")+words)
+			}
+		} else {
+			fact, request, asks := strings.Cut(i.Says, "→")
+			b = append(b, k.say("　・", "  - ")+fact)
+			if asks {
+				b = append(b, k.say("　　→ ", "    → ")+strings.TrimSpace(request))
+			}
 			if i.inside != "" {
-				b = append(b, "　　"+i.inside)
+				b = append(b, k.say("　　", "    ")+i.inside)
 			}
 			if words := m.early[i.tell()]; words != "" {
 				b = append(b, k.say("　　（", "    (")+words+k.say("）", ")"))
 			}
 		}
-		if i.keyed {
-			for n, name := range k.Columns {
-				v, ok := i.row.Get(name)
-				if !ok || v.IsEmpty() || !m.outside && slices.Contains(k.Key, name) {
-					continue
-				}
-				line := k.say("　", "  ") + name + k.say("：", ": ") + v.In(k.l)
-				if m.outside && n == 0 {
-					line = k.say("・", "- ") + name + k.say("：", ": ") + v.In(k.l)
-				}
-				b = append(b, line)
-			}
-			if words := k.shown(i); m.outside && words != "" {
-				b = append(b, k.say("　", "  ")+words)
-			}
-		}
-		if len(b) > 0 {
-			for i := range b {
-				b[i] = strings.TrimRight(clean(b[i]), " 　")
-			}
-			out = append(out, strings.Join(b, "\n"))
+		for _, line := range b {
+			out[len(out)-1] += strings.TrimRight(clean(line), " 　") + "\n"
 		}
 	}
-	return strings.Join(out, "\n\n")
+	return strings.TrimRight(strings.Join(slices.DeleteFunc(out, func(s string) bool { return s == "" }), "\n"), "\n")
+}
+
+// same reports whether two findings are of one row of the table.
+func (i hit) same(j hit) bool { return i.row.Place() == j.row.Place() }
+
+// shownColumns are the columns of a row that a mail shows. One of the key stands in the label already, but where no label is.
+func (k *looking) shownColumns(m *watchMail, i hit) []string {
+	var out []string
+	if !i.keyed {
+		return nil
+	}
+	for n, name := range k.Columns {
+		v, ok := i.row.Get(name)
+		if !ok || v.IsEmpty() || !m.outside && slices.Contains(k.Key, name) {
+			continue
+		}
+		mark := k.say("　", "  ")
+		if m.outside && n == 0 {
+			mark = k.say("・", "- ")
+		}
+		out = append(out, mark+name+k.say("：", ": ")+v.In(k.l))
+	}
+	return out
+}
+
+// rows is how many rows a mail tells of; of one there may be several findings.
+func (m *watchMail) rows() int {
+	n := 0
+	for at, i := range m.items {
+		if at == 0 || !i.same(m.items[at-1]) {
+			n++
+		}
+	}
+	return n
 }
 
 // shown are the words of a check to the outside: only where they are made of nothing but columns that may leave the house.
@@ -1027,7 +1055,7 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 	}
 	asOf = asOf.In(c.Zone)
 	values := map[string]string{
-		"rows": k.lines(m), "rows_told": k.count(len(m.items)), "as_of": calendar.DateOf(asOf).Long(k.l) + " " + asOf.Format("15:04"),
+		"rows": k.lines(m), "rows_told": k.count(m.rows()), "as_of": calendar.DateOf(asOf).Long(k.l) + " " + asOf.Format("15:04"),
 		"reply_by": calendar.DateOf(by.After(leaves(w), w.Job.Days).In(c.Zone)).Long(k.l),
 	}
 	if len(m.thanks) > 0 {
@@ -1143,9 +1171,9 @@ func (k *looking) said(ms []*watchMail) string {
 			switch {
 			case m.owner:
 			case m.outside:
-				out = append(out, k.say("%s様へ%d件の確認", "asked %s about %d", nameOf(m.to[0], k.l), len(m.items)))
+				out = append(out, k.say("%s様へ%d件の確認", "asked %s about %d", nameOf(m.to[0], k.l), m.rows()))
 			case m.to[0].Person != nil:
-				out = append(out, k.say("%sへ%d件の確認を依頼", "asked %s about %d", withSan(m.to[0].Person, k.l), len(m.items)))
+				out = append(out, k.say("%sへ%d件の確認を依頼", "asked %s about %d", withSan(m.to[0].Person, k.l), m.rows()))
 			}
 		}
 		if len(ms) == 0 {
