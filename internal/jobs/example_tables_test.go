@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,7 +19,9 @@ import (
 
 	"golang.org/x/text/encoding/japanese"
 
+	"bod/internal/calendar"
 	"bod/internal/config"
+	"bod/internal/ledger"
 )
 
 // The example's tables are read here by the plainest means, and what its jobs say is held against a loop over them.
@@ -56,8 +59,21 @@ func headed(rows [][]string) (out []map[string]string) {
 	return out
 }
 
-// plainSheet is the first sheet of a workbook as the file has it: texts and numbers, from a row on.
-func plainSheet(t *testing.T, name string, from int) (out []map[string]string) {
+// plainSheet is the first sheet of a workbook, a row by its headings, which stand in a row of it.
+func plainSheet(t *testing.T, name string, headings int) []map[string]string {
+	t.Helper()
+	cells := plainCells(t, name)
+	var rows [][]string
+	for _, n := range slices.Sorted(maps.Keys(cells)) {
+		if n >= headings {
+			rows = append(rows, cells[n])
+		}
+	}
+	return headed(rows)
+}
+
+// plainCells are the rows of the first sheet of a workbook as the file has them, texts and numbers, by their numbers.
+func plainCells(t *testing.T, name string) map[int][]string {
 	t.Helper()
 	z, err := zip.OpenReader(filepath.Join("../../example", name))
 	if err != nil {
@@ -102,11 +118,8 @@ func plainSheet(t *testing.T, name string, from int) (out []map[string]string) {
 		} `xml:"sheetData>row"`
 	}
 	part("xl/worksheets/sheet1.xml", &sheet)
-	var rows [][]string
+	out := map[int][]string{}
 	for _, r := range sheet.Rows {
-		if r.N < from {
-			continue
-		}
 		row := make([]string, 26)
 		for _, c := range r.Cells {
 			v := c.V + c.IS
@@ -118,9 +131,9 @@ func plainSheet(t *testing.T, name string, from int) (out []map[string]string) {
 			}
 			row[c.At[0]-'A'] = v
 		}
-		rows = append(rows, row)
+		out[r.N] = row
 	}
-	return headed(rows)
+	return out
 }
 
 // exampleOffice is one of the two examples with the names of its files and columns.
@@ -145,6 +158,10 @@ func exampleOffices(t *testing.T) map[string]*exampleOffice {
 			"data/得意先一覧.xlsx": "en/data/customers.xlsx", "data/請求一覧.csv": "en/data/invoices.csv", "月末請求書": "en/month-end",
 			"お客様コード": "customer_no", "締め日": "closes", "月末": "month end", "送付方法": "sent_by", "メール": "mail",
 			"対象月": "month", "請求金額(税込)": "amount",
+			"data/受注一覧.csv": "en/data/sales-orders.csv", "data/発注一覧.csv": "en/data/purchases.csv", "data/商品一覧.csv": "en/data/products.csv",
+			"見積": "en/quotes", "受注番号": "sales_order", "受注行": "sales_line", "行": "line", "受注日": "received", "数量": "quantity",
+			"希望納期": "wanted", "営業メール": "sales_mail", "状態": "state", "納品済": "delivered", "キャンセル": "cancelled", "注文番号": "order",
+			"注文日": "ordered", "注文済": "ordered", "回答納期": "promised", "型番": "model", "仕入単価": "cost",
 		}},
 	}
 	for l, file := range map[string]string{"ja": "../../jobs.toml", "en": "../../example/en/jobs.toml"} {
@@ -175,8 +192,7 @@ func (e *exampleOffice) prepared(t *testing.T, job string, due time.Time) Prepar
 	if len(occ) != 1 {
 		t.Fatalf("%s is due %d times at %s", job, len(occ), due)
 	}
-	// The example's files were written today, so the look is an hour later than their last change.
-	w := &World{Now: time.Now().Add(time.Hour), Config: e.Config, Job: j, Identity: j.Name, Occurrence: occ[0]}
+	w := &World{Now: due, Config: e.Config, Job: j, Identity: j.Name, Occurrence: occ[0], Rehearsal: true}
 	defer w.OpenTables()()
 	k, _ := KindOf(j.Kind)
 	p, err := k.Prepare(t.Context(), w)
@@ -247,4 +263,214 @@ func TestExampleMonthEnd(t *testing.T) {
 			t.Errorf("%s %s: %q doesn't count the %d customers", l, month, p.Said, len(counted))
 		}
 	}
+}
+
+// looked is what a watch tells in a run without a ledger, in which nothing was told before: to whom, of which row, in which words.
+func (e *exampleOffice) looked(t *testing.T, job string, due time.Time) (out []string) {
+	t.Helper()
+	p := e.prepared(t, job, due)
+	if len(p.Missing) > 0 {
+		t.Fatalf("%s waits: %s", job, texts(p.Missing))
+	}
+	for _, d := range p.Drafts {
+		house(t, e.Language, d.Letter.Subject, d.Letter.Text)
+		for _, tell := range d.Tells {
+			i := slices.IndexFunc(p.Looked.Seen, func(s ledger.Seen) bool { return s.Check == tell.Check && s.Row == tell.Row })
+			s := p.Looked.Seen[i]
+			out = append(out, d.Recipients[0].Mail+" "+s.Label+" "+s.Says)
+			if !strings.Contains(d.Letter.Text, s.Label) {
+				t.Errorf("%s: %s doesn't stand in\n%s", job, s.Label, d.Letter.Text)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// day reads a date of a table, and date says it as the example's mails do.
+func (e *exampleOffice) day(t *testing.T, text string) time.Time {
+	t.Helper()
+	d, err := time.Parse(time.DateOnly, strings.ReplaceAll(text, "/", "-"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func (e *exampleOffice) date(d time.Time) string {
+	if e.words == nil {
+		return d.Format("2006年1月2日")
+	}
+	return d.Format("2 January 2006")
+}
+
+func (e *exampleOffice) say(ja, en string, args ...any) string {
+	if e.words == nil {
+		return fmt.Sprintf(ja, args...)
+	}
+	return fmt.Sprintf(en, args...)
+}
+
+// TestExampleOrders: whom the example's watches over orders tell what, on each business day of two months, is what a loop over
+// the tables finds.
+func TestExampleOrders(t *testing.T) {
+	for l, e := range exampleOffices(t) {
+		orders, purchases := plainCSV(t, e.in("data/受注一覧.csv")), plainCSV(t, e.in("data/発注一覧.csv"))
+		bought := map[string]int{} // by the line of a sales order
+		sold := map[string]map[string]string{}
+		for _, r := range orders {
+			sold[r[e.in("受注番号")]+" / "+r[e.in("行")]] = r
+		}
+		for _, r := range purchases {
+			if r[e.in("状態")] != e.in("キャンセル") {
+				bought[r[e.in("受注番号")]+" / "+r[e.in("受注行")]] += number(t, r[e.in("数量")])
+			}
+		}
+		told := map[string]int{}
+		for _, o := range e.Job("open-orders").When.Due(tokyo(2026, 11, 1, 0, 0), tokyo(2026, 12, 31, 0, 0)) {
+			today := time.Date(o.Due.Year(), o.Due.Month(), o.Due.Day(), 0, 0, 0, 0, time.UTC)
+			open := func(from time.Time) (n int) { // business days after a day, up to today
+				for d := from.AddDate(0, 0, 1); !d.After(today); d = d.AddDate(0, 0, 1) {
+					if e.Days.IsOpen(calendar.DateOf(d)) {
+						n++
+					}
+				}
+				return n
+			}
+			want := map[string][]string{}
+			for line, r := range sold {
+				state, wanted, received := r[e.in("状態")], e.day(t, r[e.in("希望納期")]), e.day(t, r[e.in("受注日")])
+				if state == e.in("納品済") || state == e.in("キャンセル") || received.After(today) {
+					continue
+				}
+				if wanted.Before(today) {
+					want["open-orders"] = append(want["open-orders"], fmt.Sprintf("%s %s ", r[e.in("営業メール")], line)+
+						e.say("希望納期の%sを過ぎていますが、状態は「%s」です → 納品の見込みを見ていただけますか", "It was wanted by %s, and its state is %q → when will it be delivered?", e.date(wanted), state))
+				}
+				switch n := number(t, r[e.in("数量")]); {
+				case bought[line] < n && open(received) > 2:
+					want["not-ordered"] = append(want["not-ordered"], "hara@aozora.example "+line+" "+
+						e.say("受注の%[1]dに対して、発注は%[2]dです（受注から%[3]d営業日） → 足りない分の発注をお願いします",
+							"Of %d sold, %d are on order (%d business days after it came in) → could you order the rest?", n, bought[line], open(received)))
+				case bought[line] > n:
+					want["not-ordered"] = append(want["not-ordered"], "hara@aozora.example "+line+" "+
+						e.say("受注の%dに対して、発注は合わせて%dです → 重なっていないか、見ていただけますか", "Of %d sold, %d are on order → is one of them there twice?", n, bought[line]))
+				}
+			}
+			for _, r := range purchases {
+				order := sold[r[e.in("受注番号")]+" / "+r[e.in("受注行")]]
+				if r[e.in("状態")] != e.in("注文済") || r[e.in("回答納期")] == "" || order == nil || e.day(t, r[e.in("注文日")]).After(today) {
+					continue
+				}
+				if promised, wanted := e.day(t, r[e.in("回答納期")]), e.day(t, order[e.in("希望納期")]); promised.After(wanted) {
+					want["late-answers"] = append(want["late-answers"], fmt.Sprintf("%s %s / %s ", order[e.in("営業メール")], r[e.in("注文番号")], r[e.in("行")])+
+						e.say("仕入先の回答は%s、お客様の希望は%sです → お客様と納品日を相談していただけますか",
+							"The supplier promised %s, and the customer wants it by %s → could you agree on a date with the customer?", e.date(promised), e.date(wanted)))
+				}
+			}
+			for _, job := range []string{"open-orders", "not-ordered", "late-answers"} {
+				slices.Sort(want[job])
+				if got := e.looked(t, job, o.Due); !slices.Equal(got, want[job]) {
+					t.Errorf("%s %s %s tells\n%s\nthe tables say\n%s", l, o.Period, job, strings.Join(got, "\n"), strings.Join(want[job], "\n"))
+				}
+				told[job] += len(want[job])
+			}
+		}
+		for _, job := range []string{"open-orders", "not-ordered", "late-answers"} {
+			if told[job] == 0 {
+				t.Errorf("%s: %s found nothing in two months", l, job)
+			}
+		}
+	}
+}
+
+// TestExampleQuotes: what is asked of whom about the example's quotes is what their cells say by themselves, their amounts
+// counted anew, on the days on which there is one more of them.
+func TestExampleQuotes(t *testing.T) {
+	for l, e := range exampleOffices(t) {
+		costs := map[string]int{}
+		for _, r := range plainCSV(t, e.in("data/商品一覧.csv")) {
+			costs[r[e.in("型番")]] = number(t, r[e.in("仕入単価")])
+		}
+		mails := map[string]string{"小川": "ogawa@aozora.example", "高木": "takagi@aozora.example", "Ogawa": "ogawa@aozora.example", "Takagi": "takagi@aozora.example"}
+		files, err := filepath.Glob(filepath.Join("../../example", e.in("見積"), "*.xlsx"))
+		if err != nil || len(files) != 6 {
+			t.Fatal(files, err)
+		}
+		day := func(serial string) time.Time {
+			return time.Date(1899, 12, 30+number(t, serial), 0, 0, 0, 0, time.UTC)
+		}
+		for _, due := range []time.Time{tokyo(2026, 11, 16, 11, 0), tokyo(2026, 11, 25, 11, 0), tokyo(2026, 11, 27, 11, 0), tokyo(2026, 12, 1, 11, 0)} {
+			var want []string
+			for _, f := range files {
+				c := plainCells(t, filepath.Join(e.in("見積"), filepath.Base(f)))
+				at := func(column rune, row int) string {
+					if c[row] == nil {
+						return ""
+					}
+					return c[row][column-'A']
+				}
+				dated := day(at('F', 4))
+				if dated.After(due) {
+					continue
+				}
+				ask := func(ja, en string, args ...any) {
+					want = append(want, mails[at('F', 5)]+" "+at('F', 3)+" "+e.say(ja, en, args...))
+				}
+				switch until := at('B', 5); {
+				case until == "":
+					ask("有効期限：空欄です → いつもの30日でよければ、%sになります", "Valid until: empty → with our usual 30 days it would be %s", e.date(dated.AddDate(0, 0, 30)))
+				case !day(until).After(dated):
+					ask("有効期限：%sは、見積日の%sより前です → 年や月を見ていただけますか", "Valid until: %s is before the quote's own date, %s → could you look at year and month?", e.date(day(until)), e.date(dated))
+				}
+				sum := 0
+				for row := 10; row <= 15; row++ {
+					model, price := at('A', row), at('E', row)
+					if price == "" {
+						continue
+					}
+					sum += number(t, at('D', row)) * number(t, price)
+					cost, known := costs[model]
+					switch {
+					case model == "":
+					case !known:
+						ask("型番：%s が商品一覧に見つかりません → 近い型番がないか、見ていただけますか", "Model: %s is not in the list of products → is there one like it?", model)
+					case number(t, price) < cost:
+						ask("単価：%s は%s円で、仕入れの%s円より低くなっています → このままでよいか、見ていただけますか", "Price: %s at %s yen is below its cost of %s yen → is that as it should be?", model, thousands(number(t, price)), thousands(cost))
+					}
+				}
+				// A total that is a formula is the sum of the lines, also where the file has no result for it.
+				if total := at('B', 7); total != "" && number(t, total) != sum {
+					ask("合計金額：見積書は%s円、明細の合計は%s円です → どちらが正しいか、見ていただけますか", "Total: the quote says %s yen, its lines come to %s yen → which one is right?", thousands(number(t, total)), thousands(sum))
+				}
+			}
+			slices.Sort(want)
+			if got := e.looked(t, "quotes", due); !slices.Equal(got, want) {
+				t.Errorf("%s %s: the job tells\n%s\nthe quotes say\n%s", l, due, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			if due.Month() == 12 && len(want) != 5 {
+				t.Errorf("%s: %d things are found in the quotes, not 5", l, len(want))
+			}
+		}
+	}
+}
+
+func number(t *testing.T, text string) int {
+	t.Helper()
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// thousands writes an amount below ten million with its commas.
+func thousands(n int) string {
+	switch {
+	case n >= 1_000_000:
+		return fmt.Sprintf("%d,%03d,%03d", n/1_000_000, n/1000%1000, n%1000)
+	case n >= 1000:
+		return fmt.Sprintf("%d,%03d", n/1000, n%1000)
+	}
+	return strconv.Itoa(n)
 }
