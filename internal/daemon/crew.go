@@ -216,7 +216,9 @@ func (o *Office) prepare(ctx context.Context, st *standing, t task, now time.Tim
 			Now: now, Config: st.config, Job: t.duty.job, Identity: t.duty.identity,
 			Occurrence: occurrence(t.duty.job, run), Run: run, Ledger: v, Rehearsal: o.ledger.Rehearsal(), Alive: alive,
 		}
-		defer w.OpenTables()()
+		if w.Tables = o.tables; w.Tables == nil {
+			defer w.OpenTables()()
+		}
 		if out.prepared, err = kind.Prepare(ctx, w); err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"bod/internal/config"
 	"bod/internal/ledger"
 	"bod/internal/mailer"
+	"bod/internal/table"
 )
 
 // look is how often the world is looked at without being told: the wall clock, held messages' files, the credential.
@@ -68,6 +69,8 @@ type Office struct {
 	calling sync.Mutex // programs
 	asked   map[int64]asked
 	raised  map[string]given
+
+	tables *table.Tables // of a rehearsal: each source is read once for all of it; nil: once for each run
 }
 
 // standing is one jobs.toml at work. It is never changed; Swap puts another in its place.

@@ -14,6 +14,7 @@ import (
 	"bod/internal/jobs"
 	"bod/internal/ledger"
 	"bod/internal/mailer"
+	"bod/internal/table"
 )
 
 // RehearseOptions of a rehearsal.
@@ -78,6 +79,9 @@ func Rehearse(ctx context.Context, o RehearseOptions) (_ *Rehearsal, err error) 
 	if err != nil {
 		return nil, err
 	}
+	// Files are read as they are now, so that once is enough: thirty days of looks at one table are one reading of it.
+	office.tables = table.NewTables(jobs.TableWorld(&rules, now(), true), jobs.Sources(&rules))
+	defer func() { _ = office.tables.Close() }() // nothing is written through them
 	p := player{Rehearsal: r, office: office, asked: map[string]bool{}, confirm: o.Confirm}
 	for {
 		if err := p.play(ctx); err != nil {

@@ -970,7 +970,7 @@ func (k *looking) lines(m *watchMail) string {
 }
 
 // same reports whether two findings are of one row of the table.
-func (i hit) same(j hit) bool { return i.row.Place() == j.row.Place() }
+func (i hit) same(j hit) bool { return i.row.Number() == j.row.Number() }
 
 // shownColumns are the columns of a row that a mail shows. One of the key stands in the label already, but where no label is.
 func (k *looking) shownColumns(m *watchMail, i hit) []string {
@@ -987,7 +987,11 @@ func (k *looking) shownColumns(m *watchMail, i hit) []string {
 		if m.outside && n == 0 {
 			mark = k.say("・", "- ")
 		}
-		out = append(out, mark+name+k.say("：", ": ")+v.In(k.l))
+		text := v.In(k.l)
+		if v.Type() == table.Date {
+			text = v.Date().Long(k.l) // with its weekday: it is a day on which somebody waits
+		}
+		out = append(out, mark+name+k.say("：", ": ")+text)
 	}
 	return out
 }
