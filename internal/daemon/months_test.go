@@ -68,7 +68,7 @@ func TestTwoMonthsOfTheExample(t *testing.T) {
 			{at(t, "12-25 14:30"), arrive("請求書/2026-12/minato-2612-0047.pdf", filepath.Join("testdata", "minato-2612-0047.pdf"))},
 		}
 		for day := began; day.Month() <= 12 && day.Year() == 2026; day = day.AddDate(0, 0, 1) {
-			events = append(events, event{day.Add(14 * time.Hour), func() { confirmAll(t, l, "tanaka") }})
+			events = append(events, event{day.Add(14 * time.Hour), func() { confirmAll(t, l) }})
 		}
 		slices.SortFunc(events, func(a, b event) int { return a.at.Compare(b.at) })
 
@@ -162,8 +162,8 @@ func exampleOffice(t *testing.T, dir string) (*Office, *ledger.Ledger, *sink) {
 	return o, l, s
 }
 
-// confirmAll is a person who looks at what waits and says yes.
-func confirmAll(t *testing.T, l *ledger.Ledger, who string) {
+// confirmAll is the people who are asked: each looks at what waits for them and says yes.
+func confirmAll(t *testing.T, l *ledger.Ledger) {
 	t.Helper()
 	waiting := map[string][]ledger.Message{}
 	err := l.View(t.Context(), func(v *ledger.View) error {
@@ -189,7 +189,7 @@ func confirmAll(t *testing.T, l *ledger.Ledger, who string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := l.AddIntent(t.Context(), ledger.Intent{Verb: "confirm", Args: args, Who: ledger.Who{Name: who, User: who}, At: time.Now()}); err != nil {
+		if _, err := l.AddIntent(t.Context(), ledger.Intent{Verb: "confirm", Args: args, Who: ledger.Who{Name: ms[0].ConfirmBy[0], User: ms[0].ConfirmBy[0]}, At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -161,7 +161,8 @@ func exampleOffices(t *testing.T) map[string]*exampleOffice {
 			"data/受注一覧.csv": "en/data/sales-orders.csv", "data/発注一覧.csv": "en/data/purchases.csv", "data/商品一覧.csv": "en/data/products.csv",
 			"見積": "en/quotes", "受注番号": "sales_order", "受注行": "sales_line", "行": "line", "受注日": "received", "数量": "quantity",
 			"希望納期": "wanted", "営業メール": "sales_mail", "状態": "state", "納品済": "delivered", "キャンセル": "cancelled", "注文番号": "order",
-			"注文日": "ordered", "注文済": "ordered", "回答納期": "promised", "型番": "model", "仕入単価": "cost",
+			"注文日": "ordered", "注文済": "ordered", "回答納期": "promised", "型番": "model", "仕入単価": "cost", "単価": "price", "金額(税込)": "amount",
+			"得意先": "customer", "納品先": "deliver_to", "仕入先": "supplier", "品名": "item",
 		}},
 	}
 	for l, file := range map[string]string{"ja": "../../jobs.toml", "en": "../../example/en/jobs.toml"} {
@@ -327,7 +328,7 @@ func TestExampleOrders(t *testing.T) {
 			}
 		}
 		told := map[string]int{}
-		for _, o := range e.Job("open-orders").When.Due(tokyo(2026, 11, 1, 0, 0), tokyo(2026, 12, 31, 0, 0)) {
+		look := func(job string, o calendar.Occurrence) {
 			today := time.Date(o.Due.Year(), o.Due.Month(), o.Due.Day(), 0, 0, 0, 0, time.UTC)
 			open := func(from time.Time) (n int) { // business days after a day, up to today
 				for d := from.AddDate(0, 0, 1); !d.After(today); d = d.AddDate(0, 0, 1) {
@@ -368,17 +369,99 @@ func TestExampleOrders(t *testing.T) {
 							"The supplier promised %s, and the customer wants it by %s → could you agree on a date with the customer?", e.date(promised), e.date(wanted)))
 				}
 			}
-			for _, job := range []string{"open-orders", "not-ordered", "late-answers"} {
-				slices.Sort(want[job])
-				if got := e.looked(t, job, o.Due); !slices.Equal(got, want[job]) {
-					t.Errorf("%s %s %s tells\n%s\nthe tables say\n%s", l, o.Period, job, strings.Join(got, "\n"), strings.Join(want[job], "\n"))
-				}
-				told[job] += len(want[job])
+			slices.Sort(want[job])
+			if got := e.looked(t, job, o.Due); !slices.Equal(got, want[job]) {
+				t.Errorf("%s %s %s tells\n%s\nthe tables say\n%s", l, o.Period, job, strings.Join(got, "\n"), strings.Join(want[job], "\n"))
 			}
+			told[job] += len(want[job])
 		}
 		for _, job := range []string{"open-orders", "not-ordered", "late-answers"} {
+			for _, o := range e.Job(job).When.Due(tokyo(2026, 11, 1, 0, 0), tokyo(2026, 12, 31, 0, 0)) {
+				look(job, o)
+			}
 			if told[job] == 0 {
 				t.Errorf("%s: %s found nothing in two months", l, job)
+			}
+		}
+	}
+}
+
+// TestExampleSuppliers: which supplier is asked about which lines is what a loop over the purchases finds, nothing goes
+// before Hara said yes, and no price and no customer's name leaves the house.
+func TestExampleSuppliers(t *testing.T) {
+	for l, e := range exampleOffices(t) {
+		purchases := plainCSV(t, e.in("data/発注一覧.csv"))
+		var secret []string
+		for _, r := range slices.Concat(purchases, plainCSV(t, e.in("data/受注一覧.csv"))) {
+			for _, column := range []string{"単価", "金額(税込)"} {
+				n := r[e.in(column)]
+				secret = append(secret, n, thousands(number(t, n)))
+			}
+			secret = append(secret, r[e.in("得意先")], r[e.in("納品先")], r[e.in("受注番号")])
+		}
+		mails := map[string]string{}
+		for _, p := range e.Partners {
+			mails[p.Name] = p.Mail[0].Mail
+		}
+		for _, job := range []string{"delivery-dates", "overdue-deliveries"} {
+			asked := map[string]bool{}
+			for _, o := range e.Job(job).When.Due(tokyo(2026, 11, 1, 0, 0), tokyo(2026, 12, 31, 0, 0)) {
+				today := time.Date(o.Due.Year(), o.Due.Month(), o.Due.Day(), 0, 0, 0, 0, time.UTC)
+				past := func(from time.Time) (n int) { // business days after a day, up to today
+					for d := from.AddDate(0, 0, 1); !d.After(today); d = d.AddDate(0, 0, 1) {
+						if e.Days.IsOpen(calendar.DateOf(d)) {
+							n++
+						}
+					}
+					return n
+				}
+				var want []string
+				for _, r := range purchases {
+					ordered, promised := e.day(t, r[e.in("注文日")]), r[e.in("回答納期")]
+					if ordered.After(today) || r[e.in("状態")] != e.in("注文済") {
+						continue
+					}
+					if job == "delivery-dates" && promised == "" && past(ordered) > 2 || job == "overdue-deliveries" && promised != "" && past(e.day(t, promised)) > 1 {
+						want = append(want, fmt.Sprintf("%s %s %s %s", mails[r[e.in("仕入先")]], r[e.in("注文番号")], r[e.in("品名")], r[e.in("数量")]))
+						asked[r[e.in("仕入先")]] = true
+					}
+				}
+				p := e.prepared(t, job, o.Due)
+				var got []string
+				for _, d := range p.Drafts {
+					house(t, e.Language, d.Letter.Subject, d.Letter.Text)
+					confirm := e.Job(job).Confirm
+					if confirm == nil {
+						confirm = d.Confirm
+					}
+					if d.Unconfirmed || confirm == nil || len(confirm.By) != 1 || confirm.By[0].ID != "hara" {
+						t.Errorf("%s %s %s: it goes without Hara's yes", l, job, o.Period)
+					}
+					for _, words := range secret {
+						if words != "" && strings.Contains(d.Letter.Subject+d.Letter.Text, words) {
+							t.Errorf("%s %s %s: %q stands in\n%s", l, job, o.Period, words, d.Letter.Text)
+						}
+					}
+					line := ""
+					for row := range strings.Lines(d.Letter.Text) {
+						name, value, _ := strings.Cut(strings.Trim(row, "・-　 \n"), e.say("：", ": "))
+						switch name {
+						case e.in("注文番号"), e.in("品名"):
+							line += " " + value
+						case e.in("数量"):
+							got = append(got, d.Recipients[0].Mail+line+" "+value)
+							line = ""
+						}
+					}
+				}
+				slices.Sort(want)
+				slices.Sort(got)
+				if !slices.Equal(got, want) {
+					t.Errorf("%s %s %s asks\n%s\nthe table says\n%s", l, job, o.Period, strings.Join(got, "\n"), strings.Join(want, "\n"))
+				}
+			}
+			if len(asked) < 2 {
+				t.Errorf("%s %s asks %d suppliers in two months", l, job, len(asked))
 			}
 		}
 	}

@@ -372,8 +372,8 @@ func (k *looking) compile(seen *[]ledger.Observation) error {
 	s := *k.watchSpec
 	scope := k.w.ruleScope(k.ctx, k.t, &k.missing, seen)
 	scope.Before = true
-	again := func(r *table.Rule, compile func(string, table.RuleScope) (*table.Rule, []table.RuleProblem)) *table.Rule {
-		out, ps := compile(r.Source(), scope)
+	again := func(r *table.Rule) *table.Rule {
+		out, ps := r.For(scope)
 		for _, p := range ps {
 			k.missing = append(k.missing, reason(k.w, codeTable, calendar.Text{JA: fmt.Sprintf("規則「%s」：%s", r.Source(), p.What.JA), EN: fmt.Sprintf("rule %s: %s", r.Source(), p.What.EN)}, p.Next))
 		}
@@ -390,7 +390,7 @@ func (k *looking) compile(seen *[]ledger.Observation) error {
 			x = slices.Clone(x)
 			for i := range x {
 				if x[i].rule != nil {
-					x[i].rule = again(x[i].rule, table.CompileValue)
+					x[i].rule = again(x[i].rule)
 				}
 			}
 			out = append(out, x)
@@ -398,13 +398,13 @@ func (k *looking) compile(seen *[]ledger.Observation) error {
 		return out
 	}
 	if s.Where != nil {
-		s.Where = again(s.Where, table.CompileRule)
+		s.Where = again(s.Where)
 	}
 	s.Tell = words(s.Tell)
 	s.Checks = nil
 	for _, c := range k.watchSpec.Checks {
 		x := *c
-		x.rule = &rowRule{again(c.rule.rule, table.CompileRule), c.rule.wrong}
+		x.rule = &rowRule{again(c.rule.rule), c.rule.wrong}
 		x.Tell = words(c.Tell)
 		if c.Say != nil {
 			x.Say = words([]sentence{c.Say})[0]

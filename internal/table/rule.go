@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -30,6 +32,17 @@ type Rule struct {
 	slots   []*slot
 	sources []string
 	figures []figure
+
+	condition bool
+	kept      atomic.Pointer[kept]
+}
+
+// kept is what a rule came to with the columns that its tables had.
+type kept struct {
+	rule    *Rule
+	columns []Column
+	others  map[string][]Column
+	before  bool
 }
 
 // figure is a part of a rule that a person wants to see beside the rule's answer.
@@ -55,6 +68,43 @@ func CompileRule(src string, s RuleScope) (*Rule, []RuleProblem) { return compil
 
 // CompileValue checks a rule whose answer is any value, as it stands in {…} of a sentence.
 func CompileValue(src string, s RuleScope) (*Rule, []RuleProblem) { return compile(src, s, false) }
+
+// For is the rule, compiled for the columns that its tables have now. Most looks find the same columns as the one before, and
+// then it is not compiled anew.
+func (r *Rule) For(s RuleScope) (*Rule, []RuleProblem) {
+	if k := r.kept.Load(); k != nil && k.fits(s) {
+		return k.rule, nil
+	}
+	k := &kept{columns: slices.Clone(s.Columns), others: make(map[string][]Column), before: s.Before}
+	if source := s.Source; source != nil {
+		s.Source = func(name string) ([]Column, bool) {
+			columns, known := source(name)
+			k.others[name] = slices.Clone(columns)
+			return columns, known
+		}
+	}
+	out, ps := compile(r.src, s, r.condition)
+	if k.rule = out; len(ps) == 0 && out.Checked() {
+		r.kept.Store(k)
+	}
+	return out, ps
+}
+
+// fits reports whether all tables have the columns that they had. It asks for each of them, as compiling does.
+func (k *kept) fits(s RuleScope) bool {
+	if k.before != s.Before || !slices.Equal(k.columns, s.Columns) {
+		return false
+	}
+	same := true
+	for _, name := range slices.Sorted(maps.Keys(k.others)) {
+		var columns []Column
+		if s.Source != nil {
+			columns, _ = s.Source(name)
+		}
+		same = same && slices.Equal(columns, k.others[name])
+	}
+	return same
+}
 
 // Source is the rule as it was written.
 func (r *Rule) Source() string { return r.src }

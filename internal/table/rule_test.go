@@ -423,3 +423,35 @@ func BenchmarkTenRules(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// TestRuleFor: a rule is compiled anew when one of its tables has other columns, and only then.
+func TestRuleFor(t *testing.T) {
+	columns := []Column{{Name: "数量", Type: Number}, {Name: "納期", Type: Date}}
+	lines := []Column{{Name: "数量", Type: Number}, {Name: "個数", Type: Number}}
+	asked := 0
+	scope := RuleScope{Columns: columns, Source: func(string) ([]Column, bool) { asked++; return lines, true }}
+	r, ps := CompileRule(`数量 < 合計("lines", 個数, 数量)`, RuleScope{Source: func(string) ([]Column, bool) { return nil, true }})
+	if len(ps) > 0 || r.Checked() {
+		t.Fatal(ps, "it is checked without columns")
+	}
+	first, ps := r.For(scope)
+	if len(ps) > 0 || !first.Checked() || first.Type() != YesNo {
+		t.Fatal(ps)
+	}
+	before := asked
+	if again, _ := r.For(scope); again != first || asked == before {
+		t.Errorf("the same columns: compiled anew %v, the other table was asked for %d times", again != first, asked-before)
+	}
+	lines = []Column{{Name: "数量", Type: Number}, {Name: "個数", Type: Text}}
+	if out, ps := r.For(scope); len(ps) == 0 {
+		t.Errorf("a text is added up: %v", out)
+	}
+	lines = []Column{{Name: "個数", Type: Number}, {Name: "数量", Type: Number}}
+	if out, ps := r.For(scope); len(ps) > 0 || out == first {
+		t.Errorf("the other table's columns are in another order: %v", ps)
+	}
+	scope.Columns = []Column{{Name: "納期", Type: Date}, {Name: "数量", Type: Number}}
+	if out, ps := r.For(scope); len(ps) > 0 || out == first || out.columns[0] != 1 {
+		t.Errorf("the columns are in another order: %v", ps)
+	}
+}

@@ -36,7 +36,11 @@ func compile(src string, s RuleScope, condition bool) (*Rule, []RuleProblem) {
 	if len(tokens) == 1 {
 		return nil, []RuleProblem{*problemAt(src, 0, text2("規則が空です", "the rule is empty"), text2(`状態 != "入荷済" のように書いてください`, `write something like status != "arrived"`))}
 	}
-	return compileTokens(src, tokens, s, condition)
+	r, problems := compileTokens(src, tokens, s, condition)
+	if r != nil {
+		r.condition = condition
+	}
+	return r, problems
 }
 
 // compileTokens compiles a part of a rule. A column without any value has no type yet; then each type is tried,
