@@ -162,7 +162,7 @@ func exampleOffices(t *testing.T) map[string]*exampleOffice {
 			"見積": "en/quotes", "受注番号": "sales_order", "受注行": "sales_line", "行": "line", "受注日": "received", "数量": "quantity",
 			"希望納期": "wanted", "営業メール": "sales_mail", "状態": "state", "納品済": "delivered", "キャンセル": "cancelled", "注文番号": "order",
 			"注文日": "ordered", "注文済": "ordered", "回答納期": "promised", "型番": "model", "仕入単価": "cost", "単価": "price", "金額(税込)": "amount",
-			"得意先": "customer", "納品先": "deliver_to", "仕入先": "supplier", "品名": "item",
+			"得意先": "customer", "納品先": "deliver_to", "仕入先": "supplier", "仕入先メール": "supplier_mail", "品名": "item",
 		}},
 	}
 	for l, file := range map[string]string{"ja": "../../jobs.toml", "en": "../../example/en/jobs.toml"} {
@@ -463,6 +463,76 @@ func TestExampleSuppliers(t *testing.T) {
 			if len(asked) < 2 {
 				t.Errorf("%s %s asks %d suppliers in two months", l, job, len(asked))
 			}
+		}
+	}
+}
+
+// TestExamplePurchaseOrders: each purchase order goes to its supplier on its day and once, with the sum of its lines; those are
+// held whose first line is not what the customer ordered, or was ordered before. The PDFs are left to the two months.
+func TestExamplePurchaseOrders(t *testing.T) {
+	for l, e := range exampleOffices(t) {
+		spec := e.Job("purchase-orders").Spec.(*sendSpec)
+		spec.Checks = slices.DeleteFunc(spec.Checks, func(c *check) bool { return strings.HasPrefix(c.Type, "pdf_") })
+		purchases := plainCSV(t, e.in("data/発注一覧.csv"))
+		sold := map[string]map[string]string{}
+		for _, r := range plainCSV(t, e.in("data/受注一覧.csv")) {
+			sold[r[e.in("受注番号")]+" / "+r[e.in("行")]] = r
+		}
+		held := 0
+		for _, o := range e.Job("purchase-orders").When.Due(tokyo(2026, 11, 1, 0, 0), tokyo(2026, 12, 1, 0, 0)) {
+			sums := map[string]int{}
+			var want []string
+			for _, r := range purchases {
+				sums[r[e.in("注文番号")]] += number(t, r[e.in("金額(税込)")])
+			}
+			for _, r := range purchases {
+				if e.day(t, r[e.in("注文日")]).Format(time.DateOnly) != o.Due.Format(time.DateOnly) || r[e.in("行")] != "1" || r[e.in("状態")] == e.in("キャンセル") {
+					continue
+				}
+				line := fmt.Sprintf("%s %s %d", r[e.in("仕入先メール")], r[e.in("注文番号")], sums[r[e.in("注文番号")]])
+				if order := sold[r[e.in("受注番号")]+" / "+r[e.in("受注行")]]; order != nil {
+					for _, column := range []string{"型番", "数量", "納品先"} {
+						if order[e.in(column)] != r[e.in(column)] {
+							line += " " + column
+						}
+					}
+					if slices.ContainsFunc(purchases, func(x map[string]string) bool {
+						return x[e.in("受注番号")] == r[e.in("受注番号")] && x[e.in("受注行")] == r[e.in("受注行")] && e.day(t, x[e.in("注文日")]).Before(e.day(t, r[e.in("注文日")]))
+					}) {
+						line += " 発注済み"
+					}
+				}
+				want = append(want, line)
+			}
+			p := e.prepared(t, "purchase-orders", o.Due)
+			if len(p.Missing) > 0 {
+				t.Fatalf("%s %s waits: %s", l, o.Period, texts(p.Missing))
+			}
+			var got []string
+			for _, d := range p.Drafts {
+				house(t, e.Language, d.Letter.Subject, d.Letter.Text)
+				line := fmt.Sprintf("%s %s %d", d.Recipients[0].Mail, d.Part, *d.Amount)
+				for _, h := range d.Hold {
+					held++
+					for _, words := range [][2]string{{"型番", "model"}, {"数量", "the quantity is"}, {"納品先", "another place"}, {"発注済み", "was ordered already"}} {
+						if strings.Contains(h.Text, words[0]) || e.words != nil && strings.Contains(h.Text, words[1]) {
+							line += " " + words[0]
+						}
+					}
+				}
+				got = append(got, line)
+				if len(d.Letter.Files) != 1 || d.Letter.Files[0].Name != d.Part+".pdf" {
+					t.Errorf("%s: %s goes with %v", l, d.Part, d.Letter.Files)
+				}
+			}
+			slices.Sort(got)
+			slices.Sort(want)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s %s: letters\n%s\nthe tables say\n%s", l, o.Period, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+		}
+		if held != 2 {
+			t.Errorf("%s: %d are held in November", l, held)
 		}
 	}
 }
