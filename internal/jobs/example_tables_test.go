@@ -162,7 +162,7 @@ func exampleOffices(t *testing.T) map[string]*exampleOffice {
 			"見積": "en/quotes", "受注番号": "sales_order", "受注行": "sales_line", "行": "line", "受注日": "received", "数量": "quantity",
 			"希望納期": "wanted", "営業メール": "sales_mail", "状態": "state", "納品済": "delivered", "キャンセル": "cancelled", "注文番号": "order",
 			"注文日": "ordered", "注文済": "ordered", "回答納期": "promised", "型番": "model", "仕入単価": "cost", "単価": "price", "金額(税込)": "amount",
-			"得意先": "customer", "納品先": "deliver_to", "仕入先": "supplier", "仕入先メール": "supplier_mail", "品名": "item",
+			"得意先": "customer", "納品先": "deliver_to", "仕入先": "supplier", "注文書送付先": "order_mail", "品名": "item",
 		}},
 	}
 	for l, file := range map[string]string{"ja": "../../jobs.toml", "en": "../../example/en/jobs.toml"} {
@@ -486,10 +486,10 @@ func TestExamplePurchaseOrders(t *testing.T) {
 				sums[r[e.in("注文番号")]] += number(t, r[e.in("金額(税込)")])
 			}
 			for _, r := range purchases {
-				if e.day(t, r[e.in("注文日")]).Format(time.DateOnly) != o.Due.Format(time.DateOnly) || r[e.in("行")] != "1" || r[e.in("状態")] == e.in("キャンセル") {
+				if e.day(t, r[e.in("注文日")]).Format(time.DateOnly) != o.Due.Format(time.DateOnly) || r[e.in("行")] != "1" || r[e.in("状態")] == e.in("キャンセル") || r[e.in("注文書送付先")] == "" {
 					continue
 				}
-				line := fmt.Sprintf("%s %s %d", r[e.in("仕入先メール")], r[e.in("注文番号")], sums[r[e.in("注文番号")]])
+				line := fmt.Sprintf("%s %s %d", r[e.in("注文書送付先")], r[e.in("注文番号")], sums[r[e.in("注文番号")]])
 				if order := sold[r[e.in("受注番号")]+" / "+r[e.in("受注行")]]; order != nil {
 					for _, column := range []string{"型番", "数量", "納品先"} {
 						if order[e.in(column)] != r[e.in(column)] {
