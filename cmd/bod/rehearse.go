@@ -478,16 +478,9 @@ func (b *desk) titled(j *config.Job, o calendar.Occurrence) string {
 // addressed is how people inside call a recipient; who is neither of ours nor a partner is the address.
 func addressed(c *config.Config, r ledger.Recipient, l calendar.Language) string {
 	for _, p := range c.People {
-		if !strings.EqualFold(p.Mail.Mail, r.Mail) {
-			continue
+		if strings.EqualFold(p.Mail.Mail, r.Mail) {
+			return colleague(p, l)
 		}
-		switch {
-		case l == calendar.English:
-			return p.Name
-		case p.Title != "":
-			return p.Name + p.Title
-		}
-		return p.Name + "さん"
 	}
 	for _, p := range c.Partners {
 		if slices.ContainsFunc(p.Mail, func(a mailer.Address) bool { return strings.EqualFold(a.Mail, r.Mail) }) {
@@ -496,6 +489,17 @@ func addressed(c *config.Config, r ledger.Recipient, l calendar.Language) string
 	}
 	// An addressee of a table: its name is the table's.
 	return cmp.Or(r.Name, r.Mail)
+}
+
+// colleague is how people inside speak of somebody, as the letters do: 田中部長, 佐藤さん.
+func colleague(p *config.Person, l calendar.Language) string {
+	switch {
+	case l == calendar.English:
+		return p.Name
+	case p.Title != "":
+		return p.Name + p.Title
+	}
+	return p.Name + "さん"
 }
 
 func addOnce(list []string, s string) []string {

@@ -314,7 +314,7 @@ func (b *desk) people(c *config.Config, ids []string) string {
 	var names []string
 	for _, id := range ids {
 		if c != nil && c.People[id] != nil {
-			names = append(names, c.People[id].Name+b.in("さん", ""))
+			names = append(names, colleague(c.People[id], b.lang))
 		} else {
 			names = append(names, id)
 		}

@@ -63,6 +63,9 @@ func TestTwoMonthsOfTheExample(t *testing.T) {
 		events := []event{
 			{at(t, "11-25 09:30"), arrive("請求書/2026-11/minato-2611-0044.pdf", away["請求書/2026-11/minato-2611-0044.pdf"])},
 			{at(t, "11-30 16:40"), arrive("月次レポート/2026-11/売上_202611.xlsx", away["月次レポート/2026-11/売上_202611.xlsx"])},
+			// An order that was placed twice, and one of which the rest comes later.
+			{at(t, "11-24 10:00"), decide(t, l, "reject", "PO-2611-024", "PO-2611-021 と重なっていたため")},
+			{at(t, "11-30 10:00"), decide(t, l, "release", "PO-2611-031", "残りの8台は、別の注文で手配します")},
 			// November's invoice once more, under December's name, and then the right one.
 			{at(t, "12-25 11:30"), arrive("請求書/2026-12/minato-2612-0047.pdf", away["請求書/2026-11/minato-2611-0044.pdf"])},
 			{at(t, "12-25 14:30"), arrive("請求書/2026-12/minato-2612-0047.pdf", filepath.Join("testdata", "minato-2612-0047.pdf"))},
@@ -190,6 +193,32 @@ func confirmAll(t *testing.T, l *ledger.Ledger) {
 			t.Fatal(err)
 		}
 		if _, err := l.AddIntent(t.Context(), ledger.Intent{Verb: "confirm", Args: args, Who: ledger.Who{Name: ms[0].ConfirmBy[0], User: ms[0].ConfirmBy[0]}, At: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// decide is Hara, who settles what was held of an order.
+func decide(t *testing.T, l *ledger.Ledger, verb, part, why string) func() {
+	return func() {
+		t.Helper()
+		var args []byte
+		err := l.View(t.Context(), func(v *ledger.View) error {
+			for m, err := range v.Messages(ledger.MessageQuery{Job: "purchase-orders", States: []ledger.State{ledger.StateHeld}}) {
+				if err != nil {
+					return err
+				}
+				if m.Part == part {
+					args, err = json.Marshal(Request{Message: m.Number})
+					return err
+				}
+			}
+			return fmt.Errorf("%s is not held", part)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.AddIntent(t.Context(), ledger.Intent{Verb: verb, Args: args, Who: ledger.Who{Name: "hara", User: "hara"}, Why: why, At: time.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}

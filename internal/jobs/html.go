@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"html"
 	"slices"
 	"strings"
@@ -20,17 +21,54 @@ func htmlOf(text, language string) string {
 		if para == "" {
 			continue
 		}
-		b.WriteString("<p>")
-		for i, line := range strings.Split(para, "\n") {
-			if i > 0 {
-				b.WriteString("<br>\n")
+		lines := strings.Split(para, "\n")
+		if !slices.ContainsFunc(lines, func(line string) bool { return hang(line) > 0 }) {
+			for i := range lines {
+				lines[i] = spaced(lines[i])
 			}
-			b.WriteString(spaced(line))
+			b.WriteString("<p>" + strings.Join(lines, "<br>\n") + "</p>\n")
+			continue
 		}
-		b.WriteString("</p>\n")
+		// Entries and indented lines: what a telephone folds stands below the words and not below the mark. The spaces stay, for a
+		// program that reads no styles.
+		for i, line := range lines {
+			top, bottom := "0", "0"
+			if i == 0 {
+				top = "1em"
+			}
+			if i == len(lines)-1 {
+				bottom = "1em"
+			}
+			style := "margin:" + top + " 0 " + bottom + " 0"
+			if n := hang(line); n > 0 {
+				style = fmt.Sprintf("margin:%s 0 %s %.1fem;text-indent:-%.1fem", top, bottom, n, n)
+			}
+			b.WriteString("<p style=\"" + style + "\">" + spaced(line) + "</p>\n")
+		}
 	}
 	b.WriteString("</body></html>\n")
 	return b.String()
+}
+
+// hang is how far, in the size of the letters, the words of a line stand from its beginning: its indent and its mark.
+func hang(line string) float64 {
+	n := 0.0
+	for _, r := range line {
+		switch r {
+		case '　', '・', '→', '■':
+			n++
+		case ' ':
+			n += 0.3
+		case '-', '*':
+			if !strings.HasPrefix(strings.TrimLeft(line, " "), string(r)+" ") {
+				return n
+			}
+			n += 0.4
+		default:
+			return n
+		}
+	}
+	return 0 // nothing but blanks
 }
 
 // spaced escapes a line and keeps its spaces.

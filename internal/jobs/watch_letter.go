@@ -38,8 +38,8 @@ May I ask you to have a look at the following ({rows_told})?
 {rows}
 
 What to do
-- When it is put right, just save it. We read it again, so
-  there is no need to write.
+- When it is put right, just save it.
+  We read it again, so there is no need to write.
 - When it is fine as it is, please answer with a word on why.
   You will not be told of it again.
 

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"math"
 	"strings"
 	"testing"
 	"unicode"
@@ -80,12 +81,17 @@ func FuzzWrap(f *testing.F) {
 func TestHTMLSaysTheSame(t *testing.T) {
 	text := "株式会社アクメ商事 御中\n\nA & B <script>alert(1)</script>\n　一覧：\n  two spaces\n\n\n\n終わり\n"
 	got := htmlOf(text, "ja")
-	for _, want := range []string{"A &amp; B &lt;script&gt;alert(1)&lt;/script&gt;", "<p>株式会社アクメ商事 御中</p>", "<br>\n　一覧：<br>\n&nbsp;&nbsp;two spaces</p>", "<p>終わり</p>"} {
+	for _, want := range []string{"A &amp; B &lt;script&gt;alert(1)&lt;/script&gt;", "<p>株式会社アクメ商事 御中</p>", "<p style=\"margin:0 0 0 1.0em;text-indent:-1.0em\">　一覧：</p>\n<p style=\"margin:0 0 1em 0.6em;text-indent:-0.6em\">&nbsp;&nbsp;two spaces</p>", "<p>終わり</p>"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the HTML lacks %q:\n%s", want, got)
 		}
 	}
 	if strings.Contains(got, "<script") {
 		t.Error("a tag of the letter's text came through")
+	}
+	for line, want := range map[string]float64{"": 0, "本文": 0, "　　": 0, "　・品名": 2, "　　→ 見て": 3.3, "■ Q-1": 1.3, "・理由": 1, "- a": 0.7, "    → a": 2.5, "-----": 0, "-5": 0, "* a": 0.7, "**a**": 0} {
+		if n := hang(line); math.Abs(n-want) > 0.01 {
+			t.Errorf("%q hangs by %.1f, not %.1f", line, n, want)
+		}
 	}
 }
