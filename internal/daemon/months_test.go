@@ -64,8 +64,8 @@ func TestTwoMonthsOfTheExample(t *testing.T) {
 			{at(t, "11-25 09:30"), arrive("請求書/2026-11/minato-2611-0044.pdf", away["請求書/2026-11/minato-2611-0044.pdf"])},
 			{at(t, "11-30 16:40"), arrive("月次レポート/2026-11/売上_202611.xlsx", away["月次レポート/2026-11/売上_202611.xlsx"])},
 			// An order that was placed twice, and one of which the rest comes later.
-			{at(t, "11-24 10:00"), decide(t, l, "reject", "PO-2611-024", "PO-2611-021 と重なっていたため")},
-			{at(t, "11-30 10:00"), decide(t, l, "release", "PO-2611-031", "残りの8台は、別の注文で手配します")},
+			{at(t, "11-20 16:30"), decide(t, l, "reject", "PO-2611-024", "PO-2611-021 と重なっていたため")},
+			{at(t, "11-27 16:30"), decide(t, l, "release", "PO-2611-031", "残りの8台は、別の注文で手配します")},
 			// November's invoice once more, under December's name, and then the right one.
 			{at(t, "12-25 11:30"), arrive("請求書/2026-12/minato-2612-0047.pdf", away["請求書/2026-11/minato-2611-0044.pdf"])},
 			{at(t, "12-25 14:30"), arrive("請求書/2026-12/minato-2612-0047.pdf", filepath.Join("testdata", "minato-2612-0047.pdf"))},
