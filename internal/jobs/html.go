@@ -32,23 +32,23 @@ func htmlOf(text, language string) string {
 		// Entries and indented lines: what a telephone folds stands below the words and not below the mark. The spaces stay, for a
 		// program that reads no styles.
 		for i, line := range lines {
-			top, bottom := "0", "0"
+			top, bottom := 0, 0
 			if i == 0 {
-				top = "1em"
+				top = letterSize
 			}
 			if i == len(lines)-1 {
-				bottom = "1em"
+				bottom = letterSize
 			}
-			style := "margin:" + top + " 0 " + bottom + " 0"
-			if n := hang(line); n > 0 {
-				style = fmt.Sprintf("margin:%s 0 %s %.1fem;text-indent:-%.1fem", top, bottom, n, n)
-			}
-			b.WriteString("<p style=\"" + style + "\">" + spaced(line) + "</p>\n")
+			n := int(hang(line) * letterSize)
+			fmt.Fprintf(&b, "<p style=\"margin:%dpx 0 %dpx %dpx;text-indent:-%dpx\">%s</p>\n", top, bottom, n, n, spaced(line))
 		}
 	}
 	b.WriteString("</body></html>\n")
 	return b.String()
 }
+
+// letterSize is the size of a letter's characters, in pixels, where nobody chose another: Word reads no em.
+const letterSize = 16
 
 // hang is how far, in the size of the letters, the words of a line stand from its beginning: its indent and its mark.
 func hang(line string) float64 {

@@ -155,9 +155,9 @@ func wordKnows(tag, property string) bool {
 // ornament is what may be lost where Word does not know it: the page reads well without.
 var ornament = map[string]string{
 	"body":  "margin padding width -webkit-text-size-adjust -ms-text-size-adjust",
-	"div":   "display max-height overflow", // of the preheader, which mso-hide hides
-	"table": "max-width",                   // a table of 640 stands around it for Word alone
-	"p":     "padding border-left border-top",
+	"div":   "display max-height overflow",                // of the preheader, which mso-hide hides
+	"table": "max-width",                                  // a table of 640 stands around it for Word alone
+	"p":     "padding border-left border-top text-indent", // without text-indent the first line stands where the others do
 	"td":    "word-break",
 	"span":  "display",
 }

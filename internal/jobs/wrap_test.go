@@ -81,7 +81,7 @@ func FuzzWrap(f *testing.F) {
 func TestHTMLSaysTheSame(t *testing.T) {
 	text := "株式会社アクメ商事 御中\n\nA & B <script>alert(1)</script>\n　一覧：\n  two spaces\n\n\n\n終わり\n"
 	got := htmlOf(text, "ja")
-	for _, want := range []string{"A &amp; B &lt;script&gt;alert(1)&lt;/script&gt;", "<p>株式会社アクメ商事 御中</p>", "<p style=\"margin:0 0 0 1.0em;text-indent:-1.0em\">　一覧：</p>\n<p style=\"margin:0 0 1em 0.6em;text-indent:-0.6em\">&nbsp;&nbsp;two spaces</p>", "<p>終わり</p>"} {
+	for _, want := range []string{"A &amp; B &lt;script&gt;alert(1)&lt;/script&gt;", "<p>株式会社アクメ商事 御中</p>", "<p style=\"margin:0px 0 0px 16px;text-indent:-16px\">　一覧：</p>\n<p style=\"margin:0px 0 16px 9px;text-indent:-9px\">&nbsp;&nbsp;two spaces</p>", "<p>終わり</p>"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the HTML lacks %q:\n%s", want, got)
 		}
