@@ -39,7 +39,7 @@ var commonCheckKeys = []config.Key{
 	{Name: "then", Type: "text", Default: `"hold"`, Example: `then = "warn"`, Meaning: calendar.Text{
 		JA: "送るメールがおかしいときにどうするか。hold（送らずに止める）、warn（送り、確認のお願いとまとめに書く）、tell（送り、tell の人に知らせる）。確かめられなかったときは、いつも止めます", EN: "what happens to a message that is wrong: hold (it is not sent), warn (it is sent; request and summary say so) or tell (it is sent, and the people of tell hear of it). What could not be judged is always held"}},
 	{Name: "say", Type: "text", Example: `say = "受注一覧の金額と合いません"`, Meaning: calendar.Text{
-		JA: "おかしいときに人に伝える言葉。行の確認では \"ご注文から{経過営業日数(注文日)}営業日\" のように { } で列や計算を書けます", EN: "the words for people when it is wrong; about rows they may have columns and rules in { }, like \"{business_days_since(ordered)} business days ago\""}},
+		JA: "おかしいときに人に伝える言葉。行の確認では \"ご注文から{経過営業日数(注文日)}営業日\" のように { } で列や計算を書けます。「→」のあとはお願いとして、メールでは次の行になります", EN: "the words for people when it is wrong; about rows they may have columns and rules in { }, and after → what is asked, like \"{business_days_since(ordered)} business days ago\""}},
 	{Name: "tell", Type: "list of texts", Example: `tell = ["ogawa"]`, Meaning: calendar.Text{
 		JA: "だれに知らせるか。[people] の名前。表の行の確認では \"{担当メール}\" のような列も書けます。送るメールの確認では then = \"tell\" のときに書きます", EN: "who hears of it: names of [people]; of a check of rows also a column, like \"{mail}\". For messages it belongs to then = \"tell\""}},
 }
