@@ -82,8 +82,8 @@ func TestShippedExamplesLoad(t *testing.T) {
 		if c == nil {
 			t.Fatalf("%s doesn't load", name)
 		}
-		if c.Job("summary") == nil || c.Jobs[len(c.Jobs)-1].Name != "summary" {
-			t.Errorf("%s: the summary is not the last job", name)
+		if n := len(c.Jobs); c.Job("summary") == nil || c.Jobs[n-2].Name != "summary" || c.Jobs[n-1].Name != config.ReviewName {
+			t.Errorf("%s: the summary and its review are not the last jobs", name)
 		}
 	}
 }
