@@ -172,17 +172,33 @@ func (r *recall) run(tx *ledger.Tx, job, period string, fs []jobs.Found) error {
 // generation records the messages of one generation; the run is running afterwards, if there was anything to record.
 func (r *recall) generation(tx *ledger.Tx, run *ledger.Run, fs []jobs.Found) (recorded int, err error) {
 	var fresh []jobs.Found
+	ended := !slices.Contains(openStates, run.State)
+	asks := false // it went after somebody had asked for the run anew
 	for _, f := range fs {
 		m, taken, err := tx.Taken(f.Message.Key)
-		switch {
-		case err != nil:
+		if err != nil {
 			return 0, err
-		case !taken || m.State == ledger.StateHeld && m.Queued.IsZero():
+		}
+		switch {
+		case taken && m.State == ledger.StateRejected && ended:
+			asks, taken = true, false
+		case taken && m.State == ledger.StateHeld && m.Queued.IsZero():
+			taken = false
+		}
+		switch {
+		case !taken && (f.Generation < run.Generation || f.Generation == run.Generation && len(run.Only) > 0 && !slices.Contains(run.Only, f.Message.Part)):
+			r.Left++
+		case !taken:
 			fresh = append(fresh, f)
-		case m.State == ledger.StateUnknown, m.State == ledger.StateHeld: // held, after it had been on its way
+		case m.State == ledger.StateRejected:
+			r.Left++ // the run is open: what it asks for comes first
+		case in(m, ledger.StateSent, ledger.StateWritten, ledger.StateByHand) && m.State == ledger.StateFailed:
+			r.Known++ // a blind copy went, and shows nothing about the others
+		case slices.Contains([]ledger.State{ledger.StateUnknown, ledger.StateHeld, ledger.StateFailed}, m.State):
+			// Its answer was lost, or it was put on hold on its way, or refused and sent again when somebody asked for it.
 			for _, d := range m.Deliveries {
-				to, open := map[ledger.State]ledger.State{ledger.StateUnknown: ledger.StateSent, ledger.StateHeld: ledger.StateByHand}[d.State]
-				if !open {
+				to, open := map[ledger.State]ledger.State{ledger.StateUnknown: ledger.StateSent, ledger.StateHeld: ledger.StateByHand, ledger.StateFailed: ledger.StateByHand}[d.State]
+				if !open || d.State == ledger.StateFailed && m.State != ledger.StateFailed {
 					continue
 				}
 				if err := tx.MoveDelivery(d.ID, d.State, to, r.seen(f)); err != nil {
@@ -190,86 +206,89 @@ func (r *recall) generation(tx *ledger.Tx, run *ledger.Run, fs []jobs.Found) (re
 				}
 			}
 			r.Settled++
+			if run.State == ledger.RunFailed {
+				if err := r.move(tx, run, ledger.RunDrafted, ledger.RunChange{}); err != nil {
+					return 0, err
+				}
+				if _, err := tx.CloseRuns(); err != nil {
+					return 0, err
+				}
+				if *run, err = tx.Run(run.ID); err != nil {
+					return 0, err
+				}
+			}
 		default:
 			r.Known++
 		}
 	}
-	switch {
-	case len(fresh) == 0:
+	if len(fresh) == 0 {
 		return 0, nil
-	case fs[0].Generation < run.Generation:
-		r.Left += len(fresh)
-		return 0, nil
-	}
-	move := func(to ledger.RunState, c ledger.RunChange) error {
-		if err := tx.MoveRun(run.ID, run.State, to, c); err != nil {
-			return err
-		}
-		now, err := tx.Run(run.ID)
-		*run = now
-		return err
 	}
 	switch run.State {
 	case ledger.RunDone, ledger.RunFailed, ledger.RunMissed, ledger.RunSkipped:
-		err = move(ledger.RunPlanned, ledger.RunChange{})
+		err = r.move(tx, run, ledger.RunPlanned, ledger.RunChange{Same: !asks})
 	}
 	if err == nil && run.State != ledger.RunRunning {
-		err = move(ledger.RunRunning, ledger.RunChange{})
+		err = r.move(tx, run, ledger.RunRunning, ledger.RunChange{})
 	}
 	for err == nil && run.Generation < fs[0].Generation {
-		err = move(ledger.RunRunning, ledger.RunChange{Again: []string{}})
+		err = r.move(tx, run, ledger.RunRunning, ledger.RunChange{Again: []string{}})
 	}
 	if early := run.Due.After(r.now); err == nil && early && !run.Early {
-		err = move(ledger.RunRunning, ledger.RunChange{Early: &early}) // it left before its day
+		err = r.move(tx, run, ledger.RunRunning, ledger.RunChange{Early: &early}) // it left before its day
 	}
 	if err != nil {
 		return 0, err
 	}
 	for _, f := range fresh {
-		did, err := r.sent(tx, run.ID, f)
-		if err != nil {
+		if err := r.sent(tx, run.ID, f); err != nil {
 			return recorded, fmt.Errorf("%s: %w", f.File, err)
 		}
-		if did {
-			recorded++
-		} else {
-			r.Left++
-		}
+		recorded++
 	}
 	r.Messages += recorded
 	return recorded, nil
 }
 
+func (r *recall) move(tx *ledger.Tx, run *ledger.Run, to ledger.RunState, c ledger.RunChange) (err error) {
+	if err := tx.MoveRun(run.ID, run.State, to, c); err != nil {
+		return err
+	}
+	*run, err = tx.Run(run.ID)
+	return err
+}
+
 // sent seals a message as it was found and takes it the whole way, for that is the way that it went.
-func (r *recall) sent(tx *ledger.Tx, run int64, f jobs.Found) (did bool, err error) {
+func (r *recall) sent(tx *ledger.Tx, run int64, f jobs.Found) (err error) {
 	m := f.Message
 	if m.Body, err = r.evidence.Body(f); err != nil {
-		return false, err
+		return err
 	}
+	m.NotBefore = earlier(m.NotBefore, r.now) // what went was due, whatever the clock said that dated it
 	out, err := tx.Seal(run, []ledger.NewMessage{m}, f.Observations(), false)
 	if err != nil {
-		return false, err
+		return err
 	}
 	id := out[0].Message
 	if out[0].Outcome != ledger.OutcomeSealed && out[0].Outcome != ledger.OutcomeReplaced {
-		return false, nil // not among the parts that the run was asked for
+		return fmt.Errorf("the key %s is %s", m.Key, out[0].Outcome)
 	}
 	// Whatever held an earlier draft with this key: what went, went.
 	if err := errors.Join(tx.Lift(id), tx.Lift(id, ledger.Restored)); err != nil {
-		return false, err
+		return err
 	}
 	sealed, err := tx.Message(id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	if sealed.State == ledger.StateHeld { // a summary is queued as it is sealed
 		if err := tx.Queue(id); err != nil {
-			return false, err
+			return err
 		}
 	}
 	token, to, err := tx.Claim(id)
 	if err != nil {
-		return false, err
+		return err
 	}
 	var mails []string
 	var receipts []mailer.Receipt
@@ -278,9 +297,9 @@ func (r *recall) sent(tx *ledger.Tx, run int64, f jobs.Found) (did bool, err err
 		receipts = append(receipts, mailer.Receipt{To: d.Mail, Result: mailer.Sent, Stage: "found", Words: r.seen(f), At: m.Date})
 	}
 	if err := tx.Sending(token, mails); err != nil {
-		return false, err
+		return err
 	}
-	return true, tx.Receive(token, receipts, nil)
+	return tx.Receive(token, receipts, nil)
 }
 
 func (r *recall) seen(f jobs.Found) string {

@@ -205,3 +205,105 @@ func TestRecallOddities(t *testing.T) {
 		t.Errorf("the renamed job lost its name: %v", got[len(before):])
 	}
 }
+
+// A letter that the copy has as refused went after a retry: its copy lies there, and nobody is offered to let it go once more.
+func TestRecallOfARefusedOne(t *testing.T) {
+	d := newDesk(t, "11-24 08:00", head+daily)
+	d.sink.set(func() { d.sink.rcpt = func(string) error { return errNever } })
+	d.to("11-24 12:00")
+	refused := d.only("daily", "2026-11-24")
+	if refused.State != ledger.StateFailed {
+		t.Fatalf("the letter is %s", refused.State)
+	}
+	copy := d.backup()
+	d.sink.set(func() { d.sink.rcpt = nil })
+	d.must("sato", "retry", "the mailbox is there now", Request{Message: refused.Number})
+	d.to("11-24 13:00")
+	before := d.sink.letters()
+	if len(before) != 1 {
+		t.Fatalf("sent: %v", before)
+	}
+	d.restore(copy, "11-24 14:00")
+	if r := d.recall(d.maildir(everything)); r.Settled != 1 || r.Known != 0 {
+		t.Errorf("%+v", r)
+	}
+	if m := d.only("daily", "2026-11-24"); m.State != ledger.StateByHand {
+		t.Errorf("the letter is %s", m.State)
+	}
+	d.restart("11-24 14:01")
+	d.must("sato", "retry", "go on", Request{Restored: true})
+	d.refused("sato", "retry", "it was refused", Request{Message: refused.Number})
+	d.refused("sato", "do", "it was refused", Request{Job: "daily", Period: "2026-11-24"})
+	d.to("11-24 16:00")
+	if got := d.sink.letters(); !slices.Equal(got, before) {
+		t.Errorf("sent again: %v", got)
+	}
+}
+
+// A server's or a reader's clock that is ahead dates a copy into the future. It went all the same, and keeps nothing else from being
+// recorded.
+func TestRecallOfTomorrow(t *testing.T) {
+	d := newDesk(t, "11-24 08:00", head+daily)
+	d.to("11-24 12:00")
+	folder := d.maildir(everything)
+	files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	ahead := strings.Replace(string(b), "Date: Tue, 24 Nov 2026", "Date: Wed, 25 Nov 2026", 1)
+	if ahead == string(b) {
+		t.Fatalf("no such date in %q", b[:500])
+	}
+	if err := os.WriteFile(files[0], []byte(ahead), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.restore("", "11-24 13:00")
+	if r := d.recall(folder); r.Messages != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What is said to be a letter of a part that the run was not asked for is left out, and the run is done as it was: it does not begin
+// anew for that.
+func TestRecallOfAnotherPart(t *testing.T) {
+	d := newDesk(t, "11-24 08:00", head+two)
+	d.to("11-25 12:00")
+	d.must("sato", "do", "lost there", Request{Job: "two", Period: "2026-11", Again: true, To: []string{"acme"}})
+	d.to("11-25 13:00")
+	if got := d.sink.letters(); len(got) != 3 {
+		t.Fatalf("sent: %v", got)
+	}
+	folder := d.maildir(func(key string) bool { return strings.HasSuffix(key, "%232") })
+	files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
+	if err != nil || len(files) != 1 {
+		t.Fatal(files, err)
+	}
+	b, err := os.ReadFile(files[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strings.NewReplacer("two/2026-11/acme%232", "two/2026-11/hibari%232", "Message-ID: <", "Message-ID: <other-").Replace(string(b))
+	if err := os.WriteFile(files[0], []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	copy := d.backup()
+	d.to("11-25 14:00")
+	before := d.sink.letters()
+	d.restore(copy, "11-25 15:00")
+	if r := d.recall(folder); r.Messages != 0 || r.Left != 1 {
+		t.Errorf("%+v", r)
+	}
+	if r := d.run("two", "2026-11"); r.State == ledger.RunRunning {
+		t.Errorf("the run is %s", r.State)
+	}
+	d.restart("11-25 15:01")
+	d.must("sato", "retry", "go on", Request{Restored: true})
+	d.to("11-25 17:00")
+	if got := d.sink.letters(); !slices.Equal(got, before) {
+		t.Errorf("sent again: %v", got[len(before):])
+	}
+}
