@@ -926,12 +926,19 @@ func (a *asking) retry() (string, error) {
 	if _, err := a.deliveries(ms, []ledger.State{ledger.StateFailed}, ledger.StateQueued, a.by(why)); err != nil {
 		return "", err
 	}
-	if r.State == ledger.RunFailed {
-		if err := a.MoveRun(r.ID, r.State, ledger.RunDrafted, ledger.RunChange{}); err != nil {
-			return "", err
-		}
+	if err := reopen(a.Tx, r); err != nil {
+		return "", err
 	}
 	return a.leaves(ms, a.say("もう一度送ります（%s）", "sending again (%s)", numbers(ms)))
+}
+
+// reopen lets a run of which a letter was refused be drafted again, so that it ends as that letter does. One that could not be prepared
+// to its end stays failed: nobody knows what else it would have drafted.
+func reopen(tx *ledger.Tx, r ledger.Run) error {
+	if r.State != ledger.RunFailed || hasReason(r.Reasons, codeError) {
+		return nil
+	}
+	return tx.MoveRun(r.ID, r.State, ledger.RunDrafted, ledger.RunChange{})
 }
 
 // leaves gives the words for what was queued again, or what keeps it: a reason to hold that was set while it was on its way.
@@ -983,29 +990,35 @@ func (a *asking) byHand() (string, error) {
 		return "", err
 	}
 	from := []ledger.State{ledger.StateHeld, ledger.StateFailed, ledger.StateUnknown}
-	if a.req.Message == "" {
-		r, there, err := a.run()
-		if err != nil {
+	var ms []ledger.Message
+	var said []string
+	r, there, err := a.run()
+	if err != nil {
+		return "", err
+	}
+	if there && r.State == ledger.RunFailed && hasReason(r.Reasons, codeError) {
+		if err := a.MoveRun(r.ID, r.State, ledger.RunDone, ledger.RunChange{Reasons: []ledger.Reason{{Code: "by hand", Text: a.by(why)}}}); err != nil {
 			return "", err
 		}
-		if there && r.State == ledger.RunFailed && hasReason(r.Reasons, codeError) {
-			err := a.MoveRun(r.ID, r.State, ledger.RunDone, ledger.RunChange{Reasons: []ledger.Reason{{Code: "by hand", Text: a.by(why)}}})
-			return a.say("回 %s は手作業で済みと記録しました", "run %s is recorded as done by hand", r.Number), err
+		said = append(said, a.say("回 %s は手作業で済みと記録しました", "run %s is recorded as done by hand", r.Number))
+		for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: from}) {
+			if err != nil {
+				return "", err
+			}
+			ms = append(ms, m)
 		}
-	}
-	ms, r, err := a.messages(from...)
-	if err != nil {
+	} else if ms, r, err = a.messages(from...); err != nil {
 		return "", err
 	}
 	if _, err := a.deliveries(ms, from, ledger.StateByHand, a.by(why)); err != nil {
 		return "", err
 	}
-	if r.State == ledger.RunFailed {
-		if err := a.MoveRun(r.ID, r.State, ledger.RunDrafted, ledger.RunChange{}); err != nil {
-			return "", err
-		}
+	if err := reopen(a.Tx, r); err != nil {
+		return "", err
 	}
-	said := []string{a.say("手作業で済みと記録しました（%s）。bod からは送りません", "recorded as done by hand (%s); bod doesn't send it", numbers(ms))}
+	if len(ms) > 0 {
+		said = append(said, a.say("手作業で済みと記録しました（%s）。bod からは送りません", "recorded as done by hand (%s); bod doesn't send it", numbers(ms)))
+	}
 	if r.ID != 0 {
 		var going []ledger.Message
 		for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: []ledger.State{ledger.StateQueued, ledger.StateDeferred, ledger.StateClaimed, ledger.StateSending}}) {

@@ -242,6 +242,13 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 		return
 	}
 
+	unwanted := to == ledger.RunSkipped || to != "" && policy == config.MissedLatest && !newest
+	if unwanted && l.run.State == ledger.RunRunning {
+		// Its worker finds that it isn't at work any more, and what it drafts is dropped.
+		c.move = append(c.move, move{run: l.run.Run, to: ledger.RunPlanned})
+		l.run.State = ledger.RunPlanned
+	}
+	idle := l.run.State == ledger.RunPlanned || l.run.State == ledger.RunWaiting
 	m := move{run: l.run.Run, to: l.run.State, text: why.Text}
 	yes := true
 	m.change.Late = &yes
@@ -259,11 +266,15 @@ func (p planning) overdue(c *changes, l late, newest bool) {
 		if lost {
 			m.hold = ledger.Restored
 		}
-	case !l.run.sealed && (l.run.State == ledger.RunPlanned || l.run.State == ledger.RunWaiting):
+	case !l.run.sealed && idle:
 		m.to = to
-	case to == ledger.RunSkipped || policy == config.MissedLatest && !newest:
-		// What is sealed can't be missed any more; the rule says that nobody wants it. Rejecting it ends the run.
+	case unwanted:
+		// The rule says that nobody wants it, so what is sealed is rejected. That ends a run that is complete; of another the rest
+		// must not come either.
 		m.reject = true
+		if idle {
+			m.to = to
+		}
 	default:
 		m.hold = ledger.Late
 		m.change.Reasons = withReason(l.run.Reasons, p.words.askLate(l.Due))

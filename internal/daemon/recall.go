@@ -206,16 +206,14 @@ func (r *recall) generation(tx *ledger.Tx, run *ledger.Run, fs []jobs.Found) (re
 				}
 			}
 			r.Settled++
-			if run.State == ledger.RunFailed {
-				if err := r.move(tx, run, ledger.RunDrafted, ledger.RunChange{}); err != nil {
-					return 0, err
-				}
-				if _, err := tx.CloseRuns(); err != nil {
-					return 0, err
-				}
-				if *run, err = tx.Run(run.ID); err != nil {
-					return 0, err
-				}
+			if err := reopen(tx, *run); err != nil {
+				return 0, err
+			}
+			if _, err := tx.CloseRuns(); err != nil {
+				return 0, err
+			}
+			if *run, err = tx.Run(run.ID); err != nil {
+				return 0, err
 			}
 		default:
 			r.Known++

@@ -275,3 +275,95 @@ func TestKeyWithSigns(t *testing.T) {
 		t.Errorf("%d entries in half an hour in which nothing happened", after-before)
 	}
 }
+
+// TestErrorStays: a word about one letter of a run that could not be prepared to its end does not make the run done: the rest of it
+// was never drafted.
+func TestErrorStays(t *testing.T) {
+	kinds := slices.Clone(jobs.Kinds)
+	t.Cleanup(func() { jobs.Kinds = kinds })
+	broken := false
+	for i, k := range jobs.Kinds {
+		if k.Name() == "send" {
+			jobs.Kinds = slices.Clone(kinds)
+			jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
+				if broken {
+					return jobs.Prepared{}, os.ErrPermission
+				}
+				return k.Prepare(ctx, w)
+			}}
+		}
+	}
+	for _, verb := range []string{"by-hand", "retry", "mail"} {
+		t.Run(verb, func(t *testing.T) {
+			broken = false
+			d := newDesk(t, "11-20 09:00", head+strings.Replace(parts, "job.two", "job.broken", 1))
+			d.pdf("pdf/acme.pdf", "acme")
+			d.sink.set(func() { d.sink.rcpt = func(string) error { return errNever } })
+			d.to("11-25 09:05") // acme is refused, hibari waits for its file
+			broken = true
+			d.to("11-25 09:30")
+			r, m := d.run("broken", "2026-11"), d.letterOf("broken", "2026-11", "acme")
+			if r.State != ledger.RunFailed || !hasReason(r.Reasons, codeError) || m.State != ledger.StateFailed {
+				t.Fatalf("the run is %s (%v), the letter %s", r.State, r.Reasons, m.State)
+			}
+			broken = false
+			d.sink.set(func() { d.sink.rcpt = nil })
+			if verb == "mail" {
+				copy := d.backup()
+				d.must("sato", "retry", "the mailbox is there now", Request{Message: m.Number})
+				d.to("11-25 10:00")
+				d.restore(copy, "11-25 10:30")
+				d.recall(d.maildir(everything))
+				d.restart("11-25 10:31")
+				d.must("sato", "retry", "go on", Request{Restored: true})
+			} else {
+				d.must("sato", verb, "they have it", Request{Message: m.Number})
+			}
+			d.to("11-25 11:00")
+			if r := d.run("broken", "2026-11"); r.State != ledger.RunFailed {
+				t.Fatalf("the run is %s", r.State)
+			}
+			d.pdf("pdf/hibari.pdf", "hibari")
+			d.must("sato", "retry", "mended", Request{Run: r.Number})
+			d.to("11-25 12:00")
+			got := d.sink.letters()
+			if n := len(got); n == 0 || !strings.HasPrefix(got[n-1], "broken/2026-11/hibari") || n > 2 {
+				t.Errorf("sent: %v", got)
+			}
+			if r := d.run("broken", "2026-11"); r.State != ledger.RunDone {
+				t.Errorf("the run is %s", r.State)
+			}
+		})
+	}
+	t.Run("the whole run", func(t *testing.T) {
+		broken = false
+		d := newDesk(t, "11-20 09:00", head+strings.Replace(parts, "job.two", "job.broken", 1))
+		d.pdf("pdf/acme.pdf", "acme")
+		d.to("11-24 12:00")
+		broken = true
+		d.to("11-24 15:00")
+		d.must("sato", "by-hand", "by letter post", Request{Run: d.run("broken", "2026-11").Number})
+		d.to("11-25 12:00")
+		if r, m := d.run("broken", "2026-11"), d.letterOf("broken", "2026-11", "acme"); r.State != ledger.RunDone || m.State != ledger.StateByHand {
+			t.Errorf("the run is %s, the letter %s", r.State, m.State)
+		}
+	})
+}
+
+// TestSkipMeansAll: a run of which a part is sealed and another waits is skipped as a whole where its rule says so: what becomes
+// complete afterwards is not sent.
+func TestSkipMeansAll(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+strings.Replace(parts, `missed = "ask"`, `missed = "skip"`, 1))
+	d.pdf("pdf/acme.pdf", "acme")
+	d.to("11-24 12:00")
+	d.restart("11-25 12:00")
+	d.settle()
+	d.pdf("pdf/hibari.pdf", "hibari")
+	d.to("11-25 15:00")
+	if got := d.sink.letters(); len(got) != 0 {
+		t.Errorf("sent: %v", got)
+	}
+	if r := d.run("two", "2026-11"); r.State != ledger.RunSkipped {
+		t.Errorf("the run is %s", r.State)
+	}
+}
