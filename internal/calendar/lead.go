@@ -129,7 +129,7 @@ func (p *scanner) way() leadWay {
 	return unsaid
 }
 
-// Before counts the lead back from t: days and business days keep the time of day.
+// Before counts the lead back from t: days and business days are those where t is, and keep the time of day there.
 func (l Lead) Before(t time.Time, d *Days) time.Time { return l.count(t, d, -1) }
 
 // After counts the lead on from t.

@@ -307,7 +307,7 @@ func (o *Office) retry(tx *ledger.Tx, m ledger.Message, now time.Time) func(ledg
 			if duty := st.duties[m.Job]; duty != nil {
 				lead, days = duty.job.GiveUp, duty.job.Days
 			}
-			end = lead.After(since, days)
+			end = lead.After(since.In(st.config.Zone), days)
 		}
 		wait := backoff(max(1, tries))
 		at := now.Add(wait + jitter(d, wait/5) - wait/10)

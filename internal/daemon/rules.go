@@ -31,10 +31,11 @@ type duty struct {
 func newDuty(c *config.Config, j *config.Job, identity string) *duty {
 	d := &duty{job: j, identity: identity, mails: sync.OnceValue(func() map[string]bool { return addresses(j.Rule) }), rule: rule{
 		schedule: j.When,
-		prepare:  func(due time.Time) time.Time { return j.Prepare.Before(due, j.Days) },
-		until:    func(due time.Time) time.Time { return j.LateUntil.After(due, j.Days) },
-		missed:   j.Missed,
-		own:      j.Kind == "summary",
+		// Days are the office's: the ledger keeps its moments in UTC, where early on a Friday it is Thursday.
+		prepare: func(due time.Time) time.Time { return j.Prepare.Before(due.In(c.Zone), j.Days) },
+		until:   func(due time.Time) time.Time { return j.LateUntil.After(due.In(c.Zone), j.Days) },
+		missed:  j.Missed,
+		own:     j.Kind == "summary",
 	}}
 	if k, ok := jobs.KindOf(j.Kind); ok {
 		d.rule.outside = k.Outside(c, j.Spec)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"bod/internal/jobs"
 	"bod/internal/ledger"
@@ -366,4 +367,64 @@ func TestSkipMeansAll(t *testing.T) {
 	if r := d.run("two", "2026-11"); r.State != ledger.RunSkipped {
 		t.Errorf("the run is %s", r.State)
 	}
+}
+
+// TestOfficeDays: limits in business days are counted by the office's date. At eight on a Friday morning in Tokyo it is Thursday in
+// UTC, in which the ledger keeps its moments.
+func TestOfficeDays(t *testing.T) {
+	const friday = `
+[job.friday]
+kind = "send"
+title = "Friday letter"
+owner = "sato"
+when = "毎月27日 8:00 休みなら前営業日"
+to = ["acme"]
+letter = "letter.txt"
+late_until = "1 business day"
+`
+	t.Run("late_until", func(t *testing.T) {
+		d := newDesk(t, "11-20 09:00", head+friday+"attach = [\"pdf/acme-*.pdf\"]\n")
+		d.to("11-28 12:00")
+		if r := d.run("friday", "2026-11"); r.State != ledger.RunWaiting {
+			t.Fatalf("on Saturday the run is %s", r.State)
+		}
+		d.to("11-30 07:59")
+		if r := d.run("friday", "2026-11"); r.State != ledger.RunWaiting {
+			t.Errorf("on Monday before eight the run is %s", r.State)
+		}
+		d.to("11-30 08:01")
+		if r := d.run("friday", "2026-11"); r.State != ledger.RunMissed {
+			t.Errorf("on Monday after eight the run is %s", r.State)
+		}
+	})
+	for name, where := range map[string]string{"the job's give_up": friday, "the office's give_up": "[people]"} {
+		t.Run(name, func(t *testing.T) {
+			const end = "give_up = \"1 business day\"\n"
+			d := newDesk(t, "11-20 09:00", strings.Replace(head+friday, where, map[bool]string{true: where + end, false: end + where}[where == friday], 1))
+			d.sink.set(func() { d.sink.data = func(string) error { return errLater } })
+			d.to("11-29 12:00")
+			if m := d.only("friday", "2026-11"); m.State != ledger.StateDeferred {
+				t.Errorf("on Sunday the letter is %s", m.State)
+			}
+			d.to("11-30 08:01")
+			if m := d.only("friday", "2026-11"); m.State != ledger.StateFailed {
+				t.Errorf("on Monday after eight the letter is %s", m.State)
+			}
+		})
+	}
+	t.Run("on_unknown", func(t *testing.T) {
+		d := newDesk(t, "11-20 09:00", strings.Replace(head, "[people]", "give_up = \"1 business day\"\n[people]", 1)+friday+"on_unknown = \"resend\"\n")
+		d.sink.set(func() { d.sink.data = func(string) error { return errLater } })
+		d.to("11-28 12:00")
+		d.sink.set(func() { d.sink.data = nil })
+		cut := d.losing()
+		for d.only("friday", "2026-11").State != ledger.StateUnknown && d.now.Before(at(t, "11-28 13:00")) {
+			d.to(d.now.Add(time.Minute).Format("01-02 15:04"))
+		}
+		cut.fine = true
+		d.to("11-28 14:00")
+		if got := d.sink.letters(); len(got) != 2 { // the answer to the first was lost
+			t.Errorf("sent: %v", got)
+		}
+	})
 }

@@ -407,7 +407,7 @@ func (m matter) limit(now time.Time) (d deadline, ok bool) {
 		if m.job == nil {
 			return deadline{}, false
 		}
-		if t = m.job.LateUntil.After(m.run.Due, m.job.Days); !t.After(now) {
+		if t = m.job.LateUntil.After(m.run.Due.In(m.config.Zone), m.job.Days); !t.After(now) {
 			return deadline{}, false
 		}
 	}

@@ -54,7 +54,7 @@ func Render(w *World, d Draft) (ledger.NewMessage, error) {
 	case ledger.ClassSummary:
 		m.Deadline = date.Add(summaryDeadline)
 		if w.Job.Name == config.MorningName {
-			m.Deadline = w.Job.LateUntil.After(date, w.Job.Days)
+			m.Deadline = w.Job.LateUntil.After(date.In(c.Zone), w.Job.Days)
 		}
 	case ledger.ClassNotice:
 		m.Deadline = date.Add(noticeDeadline)

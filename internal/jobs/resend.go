@@ -55,7 +55,7 @@ func Resend(c *config.Config, v *ledger.View, m ledger.Message, d ledger.Deliver
 		return at, nth, false, nil
 	}
 	at = d.Changed.Add(resendAfter[nth])
-	return at, nth + 1, at.Before(c.Mail.GiveUp.After(m.Queued, j.Days)), nil
+	return at, nth + 1, at.Before(c.Mail.GiveUp.After(m.Queued.In(c.Zone), j.Days)), nil
 }
 
 // resends reports whether all of a message's unknown deliveries will be sent again by themselves. Then nobody has to be asked.

@@ -449,7 +449,7 @@ func (r *reading) fresh() {
 			Next: calendar.Text{JA: "fresh_within を消してください", EN: "delete fresh_within"}})
 		return
 	}
-	if !within.After(r.modified, r.world.Days).Before(r.world.Now) {
+	if !within.After(r.modified.In(r.world.Zone), r.world.Days).Before(r.world.Now) {
 		return
 	}
 	at := r.modified.In(r.world.Zone)
