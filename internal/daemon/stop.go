@@ -63,8 +63,8 @@ func (a *asking) stopped() (name string, d *duty, err error) {
 	if d, err = a.duty(); err != nil {
 		// A job that left the rules while it was stopped can still be started.
 		if a.in.Verb == "start" {
-			if _, known := a.Job(a.req.Job); known == nil {
-				return flagStopped + "/" + a.req.Job, nil, nil
+			if j, unknown := a.Job(a.req.Job); unknown == nil {
+				return flagStopped + "/" + j.Name, nil, nil
 			}
 		}
 		return "", nil, err

@@ -117,3 +117,24 @@ func TestShortStop(t *testing.T) {
 		t.Errorf("sent: %v", got)
 	}
 }
+
+// TestStartOfAJobThatLeft: a job that was renamed, then stopped, then taken out of the rules is started by the name that people know.
+func TestStartOfAJobThatLeft(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+monthly+evening)
+	d.settle()
+	renamed := strings.Replace(monthly, "[job.hosting]", "[job.invoice]\nrenamed_from = \"hosting\"", 1)
+	d.restart("11-20 09:10", head+renamed+evening)
+	d.settle()
+	d.must("sato", "stop", "the customer called", Request{Job: "invoice"})
+	d.restart("11-20 09:20", head+daily+evening)
+	d.settle()
+	d.must("sato", "start", "settled", Request{Job: "invoice"})
+	d.restart("11-20 09:30", head+renamed+evening)
+	d.pdf("pdf/acme-11.pdf", "invoice")
+	d.to("11-24 11:00")
+	d.confirmed(d.run("hosting", "2026-11"))
+	d.to("11-25 10:05")
+	if got := strings.Join(d.sink.letters(), " "); !strings.Contains(got, "hosting/2026-11/acme") {
+		t.Errorf("sent: %s", got)
+	}
+}

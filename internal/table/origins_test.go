@@ -133,6 +133,17 @@ func TestFiles(t *testing.T) {
 	if ps := o.read(said{"file": "a.csv", "fresh_within": "30 days", "encoding": "utf-8"}).Problems(); Broken(ps) {
 		t.Error(words(ps))
 	}
+	// Days are the office's, wherever the machine stands: what was saved at eight on a Friday in Tokyo is good until Monday at eight.
+	friday := time.Date(2026, 11, 27, 8, 0, 0, 0, tokyo)
+	if err := os.Chtimes(filepath.Join(o.dir, "a.csv"), friday, friday); err != nil {
+		t.Fatal(err)
+	}
+	for after, old := range map[time.Duration]bool{71 * time.Hour: false, 73 * time.Hour: true} {
+		o.world.Now = friday.Add(after)
+		if ps := o.read(said{"file": "a.csv", "fresh_within": "1 business day", "encoding": "utf-8"}).Problems(); Broken(ps) != old {
+			t.Error(after, words(ps))
+		}
+	}
 }
 
 func TestCompare(t *testing.T) {
