@@ -47,6 +47,7 @@ type simChecker struct {
 	unknown    map[int64]bool            // unknown deliveries of letters
 	count      map[string]int
 	counted    map[string][]simOcc
+	findings   map[int64]*simFinding
 }
 
 // simWatched is a job as the checker sees it.
@@ -81,6 +82,7 @@ type simMessage struct {
 	confirmCount          int
 	queued                bool
 	number                string
+	again                 bool // a person let it go once more
 }
 
 type simDelivery struct {
@@ -156,8 +158,8 @@ func plainKey(key string) string {
 
 // ---- what the rules expect ----
 
-// all are the summary and the jobs.
-func (m *simModel) all() []*simJob { return append([]*simJob{m.summary()}, m.jobs...) }
+// all are the summary, the watch and the jobs.
+func (m *simModel) all() []*simJob { return append([]*simJob{m.summary(), m.watch}, m.jobs...) }
 
 // learn tells the checker of rules that may be put to work: their names and what they name.
 func (c *simChecker) learn(m *simModel) {
@@ -337,6 +339,7 @@ func (c *simChecker) check() {
 		}
 	}
 	for id := range c.drafted {
+		c.looked(id)
 		c.complete(id)
 		delete(c.drafted, id)
 	}
@@ -372,6 +375,7 @@ func (c *simChecker) event(e simEvent, sent map[string]bool) {
 			case "summary":
 				c.summary(m)
 			}
+			c.speaks(m)
 		}
 		if e.change["queued"] != nil && !m.queued {
 			m.queued = true
@@ -444,6 +448,8 @@ func (c *simChecker) event(e simEvent, sent map[string]bool) {
 		if m := c.messages[message]; m != nil {
 			c.note("hold %s %s %v", plainKey(m.key), e.row, e.change != nil)
 		}
+	case "finding":
+		c.finding(e, id)
 	case "intent":
 		c.note("intent %s %s %d", text(e.change["verb"]), text(e.change["who"]), num(e.change["ok"]))
 		c.count[fmt.Sprintf("asked %s %s", text(e.change["verb"]), map[int64]string{0: "refused", 1: "done"}[num(e.change["ok"])])]++
@@ -466,7 +472,7 @@ func (c *simChecker) nameIn(m *simModel, identity string) string {
 func (c *simChecker) complete(id int64) {
 	r := c.runs[id]
 	j := c.s.at.job(c.nameIn(c.s.at, r.job))
-	if j == nil || r.only || r.state != "drafted" && r.state != "done" {
+	if j == nil || j.watch || r.only || r.state != "drafted" && r.state != "done" {
 		return
 	}
 	want := map[string]bool{}
@@ -497,6 +503,7 @@ func (c *simChecker) moved(d *simDelivery, id int64, to, who string, sent map[st
 	case d.state == "unknown" && (to == "queued" || to == "failed" || to == "rejected"):
 		c.permits[d.message.key+" "+d.mail]++
 	}
+	d.message.again = d.message.again || to == "queued" && who != "bod"
 	switch to {
 	case "sent":
 		if who == "bod" {
@@ -531,6 +538,7 @@ func (c *simChecker) queued(m *simMessage, e simEvent) {
 	c.one("SELECT bytes FROM bodies WHERE message = ?", []any{m.id}, &body)
 	said, says := simPlain(body), c.s.says[j.letter]
 	switch {
+	case j.watch: // it has a letter of its own
 	case c.stale[m.key] && !strings.Contains(said, says):
 		c.s.fail("STALE: %s was queued in the transaction in which its letter was edited:\n%s", m.key, said)
 	case c.edits == c.s.letters && !strings.Contains(said, says), !strings.Contains(said, fmt.Sprintf("this is Duty %s %d.", j.name, j.titleEdited)):
@@ -587,7 +595,9 @@ func (c *simChecker) accepted(a simAccepted) {
 	for _, to := range a.to {
 		c.count["accepted"]++
 		key := a.key + " " + to
-		c.took[key]++
+		if c.took[key]++; c.took[key] == 1 {
+			c.tells(m, a.at)
+		}
 		if c.took[key] > 1+c.permits[key] {
 			c.s.fail("TWICE: %s reached %s %d times, and people allowed %d more", a.key, to, c.took[key], c.permits[key])
 		}

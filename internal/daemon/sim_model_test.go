@@ -30,6 +30,7 @@ type simJob struct {
 	letter      int
 	disabled    bool
 	titleEdited int
+	watch       bool // see simOrders
 }
 
 func (j *simJob) clone() *simJob {
@@ -48,6 +49,7 @@ type simModel struct {
 	mails        map[string]string // of partners, by name
 	partnerTitle map[string]int
 	jobs         []*simJob
+	watch        *simJob
 	bcc          bool
 	summaryAt    int // hour
 }
@@ -57,7 +59,7 @@ func (m *simModel) clone() *simModel {
 	c.mails, c.partnerTitle = map[string]string{}, map[string]int{}
 	maps.Copy(c.mails, m.mails)
 	maps.Copy(c.partnerTitle, m.partnerTitle)
-	c.jobs = nil
+	c.jobs, c.watch = nil, m.watch.clone()
 	for _, j := range m.jobs {
 		c.jobs = append(c.jobs, j.clone())
 	}
@@ -74,6 +76,9 @@ func (m *simModel) clone() *simModel {
 }
 
 func (m *simModel) job(name string) *simJob {
+	if name == m.watch.name {
+		return m.watch
+	}
 	for _, j := range m.jobs {
 		if j.name == name {
 			return j
@@ -106,6 +111,9 @@ func (m *simModel) mail(name string) string {
 
 // reaches reports whether the rules name the address for the job.
 func (m *simModel) reaches(j *simJob, mail string) bool {
+	if j.watch {
+		return slices.ContainsFunc(m.people, func(n string) bool { return m.mail(n) == mail })
+	}
 	for _, n := range slices.Concat(j.to, j.cc) {
 		if m.mail(n) == mail {
 			return true
@@ -168,6 +176,7 @@ func (m *simModel) toml() string {
 	for _, n := range m.partners {
 		p("[partner.%s]\nname = \"Trading %s %d\"\nmail = [%q]", n, n, m.partnerTitle[n], m.mails[n])
 	}
+	p("%s", m.watchTOML())
 	for _, j := range m.jobs {
 		p("[job.%s]\nkind = \"send\"\ntitle = \"Duty %s %d\"\nowner = %q", j.name, j.name, j.titleEdited, m.people[len(j.to)%len(m.people)])
 		p("when = %s\nto = %s\nletter = \"letter%d.txt\"\ntogether = %v", j.rule.toml(), list(j.to), j.letter, j.together)
@@ -230,6 +239,7 @@ func simSomeModel(t testing.TB, r *rand.Rand, n int, today simDay) *simModel {
 		m.partners = append(m.partners, p)
 		m.mails[p] = p + "@" + p + ".example"
 	}
+	m.watch = &simJob{name: simWatchName, watch: true, missed: "latest", rule: simRule{every: "business day", n: 1, hours: []int{8 + r.IntN(3)}, minute: 30}}
 	for i := range n {
 		m.jobs = append(m.jobs, m.someJob(r, fmt.Sprintf("j%03d", i), today))
 	}

@@ -148,6 +148,7 @@ type sim struct {
 	tried   time.Time
 	letters int
 	says    [4]string // what the letters say now
+	table   map[string]simRow
 	gone    []*simJob // removed from the file
 	loaded  bool      // the checker knows the rules that are at work
 	wg      sync.WaitGroup
@@ -180,11 +181,13 @@ func newSim(t *testing.T, o simOptions) *sim {
 	s.check = &simChecker{s: s, jobs: map[string]*simWatched{}, current: map[string]string{}, must: map[string]*simMust{},
 		messages: map[int64]*simMessage{}, byID: map[string]*simMessage{}, deliveries: map[int64]*simDelivery{}, of: map[string]*simDelivery{}, byRun: map[int64][]*simDelivery{}, drafted: map[int64]bool{}, runs: map[int64]*simRun{},
 		took: map[string]int{}, permits: map[string]int{}, seen: map[int64]map[string]bool{}, late: map[string]string{}, stale: map[string]bool{},
-		notices: map[string]bool{}, unknown: map[int64]bool{}, count: map[string]int{}, counted: map[string][]simOcc{}}
+		notices: map[string]bool{}, unknown: map[int64]bool{}, count: map[string]int{}, counted: map[string][]simOcc{}, findings: map[int64]*simFinding{}}
 	testOnlyAt = func(at string) { s.point(at) }
 	for n := range 4 {
 		s.letter(n)
 	}
+	s.table = map[string]simRow{}
+	s.orders(20)
 	s.state = filepath.Join(s.dir, "state0")
 	s.trace("BEGIN")
 	s.start()
@@ -250,7 +253,7 @@ func (s *sim) Write(b []byte) (int, error) {
 		identity, _, _ := strings.Cut(key, "/")
 		j := s.at.job(s.check.nameIn(s.at, identity))
 		s.mu.Lock()
-		slip := s.slip && !s.dead && j != nil && j.prepare == "" && j.confirm == 0 // it would be queued at once
+		slip := s.slip && !s.dead && j != nil && !j.watch && j.prepare == "" && j.confirm == 0 // it would be queued at once
 		s.slip = s.slip && !slip
 		s.mu.Unlock()
 		if slip {
@@ -639,7 +642,9 @@ func (s *sim) happen() {
 	switch {
 	case n < 46:
 		s.person()
-	case n < 56:
+	case n < 51:
+		s.orders(1 + s.r.IntN(4))
+	case n < 57:
 		s.file()
 	case n < 59:
 		if s.r.IntN(3) == 0 {
@@ -831,6 +836,11 @@ func (s *sim) editOne() {
 			m.jobs = append(m.jobs, j)
 			s.trace("edit: new %s %s", j.name, j.rule.toml())
 		}
+		return
+	}
+	if r.IntN(25) == 0 {
+		m.watch.rule.hours, m.watch.rule.minute = []int{8 + r.IntN(9)}, []int{0, 30}[r.IntN(2)]
+		s.trace("edit: the table is looked at %s", m.watch.rule.toml())
 		return
 	}
 	i := r.IntN(len(m.jobs))
