@@ -706,7 +706,17 @@ func (a *asking) do() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return a.doing(d, o), nil
+	text := a.doing(d, o)
+	// What is sealed already keeps its reasons: the word was about the run, and whoever gave it has perhaps not seen that letter.
+	held, err := heldOf(a.View, r.ID)
+	if err != nil {
+		return "", err
+	}
+	held = slices.DeleteFunc(held, func(m ledger.Message) bool { return len(m.Holds) == 0 })
+	if len(held) > 0 && r.State != ledger.RunDrafted {
+		text = a.sentences([]string{strings.TrimRight(text, "。."), a.say("用意してあった %s は、%s", "of %s, which was prepared before: %s", numbers(held), a.outlook(held))})
+	}
+	return text, nil
 }
 
 func cmpOr(a, b string) string {

@@ -428,3 +428,21 @@ late_until = "1 business day"
 		}
 	})
 }
+
+// TestDoWithOneOnHold: who asks for a run of which a letter is on hold hears that this one stays so.
+func TestDoWithOneOnHold(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+parts)
+	d.pdf("pdf/acme.pdf", "acme")
+	d.to("11-24 12:00")
+	d.must("sato", "hold", "wait", Request{Message: d.letterOf("two", "2026-11", "acme").Number})
+	d.to("11-30 12:00")
+	said := d.must("sato", "do", "they ask for it", Request{Job: "two", Period: "2026-11"})
+	if m := d.letterOf("two", "2026-11", "acme"); !strings.Contains(said, m.Number) || !strings.Contains(said, "on hold") {
+		t.Errorf("it says %q", said)
+	}
+	d.pdf("pdf/hibari.pdf", "hibari")
+	d.to("11-30 13:00")
+	if got := d.sink.letters(); len(got) != 1 || !strings.HasPrefix(got[0], "two/2026-11/hibari") {
+		t.Errorf("sent: %v", got)
+	}
+}
