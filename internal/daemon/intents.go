@@ -933,6 +933,19 @@ func (a *asking) retry() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if a.req.Message == "" {
+		followed := map[int64]bool{} // another letter stands in for it
+		for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID}) {
+			if err != nil {
+				return "", err
+			}
+			followed[m.Predecessor] = true
+		}
+		ms = slices.DeleteFunc(ms, func(m ledger.Message) bool { return followed[m.ID] })
+		if len(ms) == 0 {
+			return "", a.no("回 %s に、送り直すメールはありません。新しいものが代わりになっています", "run %s has nothing to send again: newer messages stand in for what failed", r.Number)
+		}
+	}
 	if _, err := a.deliveries(ms, []ledger.State{ledger.StateFailed}, ledger.StateQueued, a.by(why)); err != nil {
 		return "", err
 	}

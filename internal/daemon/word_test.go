@@ -446,3 +446,25 @@ func TestDoWithOneOnHold(t *testing.T) {
 		t.Errorf("sent: %v", got)
 	}
 }
+
+// TestRetryOfASuccessor: a letter that was made anew and refused again is the one that a retry of its run sends, once.
+func TestRetryOfASuccessor(t *testing.T) {
+	d := newDesk(t, "11-24 08:00", head+daily)
+	d.sink.set(func() { d.sink.rcpt = func(string) error { return errNever } })
+	d.to("11-24 10:00")
+	d.must("sato", "do", "once more", Request{Job: "daily", Period: "2026-11-24"})
+	d.to("11-24 11:00")
+	r := d.run("daily", "2026-11-24")
+	if n := len(d.letters(r.ID)); n != 2 || r.State != ledger.RunFailed {
+		t.Fatalf("%d letters, the run is %s", n, r.State)
+	}
+	d.sink.set(func() { d.sink.rcpt = nil })
+	d.must("sato", "retry", "the mailbox is there now", Request{Run: r.Number})
+	d.to("11-24 12:00")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Errorf("sent: %v", got)
+	}
+	if r := d.run("daily", "2026-11-24"); r.State != ledger.RunDone {
+		t.Errorf("the run is %s", r.State)
+	}
+}
