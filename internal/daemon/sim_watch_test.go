@@ -210,6 +210,8 @@ func (c *simChecker) looked(id int64) {
 			c.s.fail("NOT RESOLVED: %s is not open any more, and the finding of it is %s", no, f.state)
 		case row.open && f.state == "new" && !slices.ContainsFunc(f.says, func(m *simMessage) bool {
 			return m.run == id || c.ended(m, "held", "queued", "claimed", "sending", "deferred", "unknown", "sent")
+		}) && !slices.ContainsFunc(c.byRun[id], func(d *simDelivery) bool { // this run's mail to them has come to nothing, and the next run tells it
+			return d.mail == row.who+"@aozora.example" && (d.state == "rejected" || d.state == "failed")
 		}):
 			c.s.fail("FORGOTTEN: %s is open, and no mail speaks of it", no)
 		}
