@@ -210,11 +210,13 @@ func (tx *Tx) see(run int64, seen []Seen, mended []Tell) error {
 		right[t] = true
 	}
 	open := map[Tell]Finding{}
+	var order []Tell // the same ledger gets the same entries in the same order
 	for f, err := range tx.Findings(FindingQuery{Job: r.Job, States: []FindingState{FindingNew, FindingTold, FindingReminded, FindingAccepted}}) {
 		if err != nil {
 			return tx.fail(err)
 		}
 		open[Tell{f.Check, f.Row}] = f
+		order = append(order, Tell{f.Check, f.Row})
 	}
 	now := map[Tell]bool{}
 	for _, s := range seen {
@@ -250,7 +252,7 @@ func (tx *Tx) see(run int64, seen []Seen, mended []Tell) error {
 			return err
 		}
 	}
-	for t, f := range open {
+	for _, t := range order {
 		if now[t] {
 			continue
 		}
@@ -258,7 +260,7 @@ func (tx *Tx) see(run int64, seen []Seen, mended []Tell) error {
 		if right[t] {
 			ended = EndedMended
 		}
-		if err := tx.moveFinding(f, FindingResolved, column{"run", run}, column{"ended", ended}); err != nil {
+		if err := tx.moveFinding(open[t], FindingResolved, column{"run", run}, column{"ended", ended}); err != nil {
 			return err
 		}
 	}
