@@ -169,8 +169,11 @@ func (c *simChecker) tells(m *simMessage, at time.Time) {
 		if !slices.Contains(f.says, m) {
 			continue
 		}
-		// What came to nothing as people say, or was taken without an answer and settled so, is told again by right.
-		before := slices.DeleteFunc(slices.Clone(f.told), func(x simTelling) bool { return !c.ended(x.message, "sent", "by hand", "unknown") })
+		// What came to nothing as people say, or was taken without an answer and settled so, is told again by right; and what people let
+		// go once more counts as theirs.
+		before := slices.DeleteFunc(slices.Clone(f.told), func(x simTelling) bool {
+			return x.message.again || !c.ended(x.message, "sent", "by hand", "unknown")
+		})
 		c.count["rows told"]++
 		if len(before) > 0 {
 			c.count["rows told again"]++
