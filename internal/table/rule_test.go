@@ -93,6 +93,51 @@ func TestRulesOverAnEmptyColumn(t *testing.T) {
 	}
 }
 
+// So does it with a column of another table in which nothing stands yet, and with a table that has no rows.
+func TestRulesOverAnEmptyColumnElsewhere(t *testing.T) {
+	w := ruleWorld(t, ruleOrders(t))
+	customers, err := Of("customers", []string{"コード", "値引", "期限", "止める", "備考"},
+		[]Value{TextOf("C01"), {}, {}, {}, {}}, []Value{TextOf("C02"), {}, {}, {}, {}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bare, err := Of("bare", []string{"番号", "数", "日"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Tables = NewTables(&World{}, nil)
+	w.Tables.sources = map[string]*Source{"customers": nil, "bare": nil}
+	for _, x := range []*Table{customers, bare} {
+		o := &once{table: x}
+		o.Do(func() {})
+		w.Tables.read[x.Name()] = o
+	}
+	scope := RuleScope{Source: func(name string) ([]Column, bool) {
+		if name == "bare" {
+			return bare.Columns(), true
+		}
+		return customers.Columns(), name == "customers"
+	}}
+	for _, c := range []struct{ src, want string }{
+		{`空なら(参照("customers", コード = 得意先コード).値引, 0) = 0`, "yy?"},
+		{`参照("customers", コード = 得意先コード).値引 > 100`, "???"},
+		{`空なら(参照("customers", コード = 得意先コード).期限, 今日()) = 今日()`, "yy?"},
+		{`空なら(参照("customers", コード = 得意先コード).値引, 0) + 数量 > 3 または 空なら(参照("customers", コード = 得意先コード).期限, 注文日) > 注文日`, "ny?"},
+		{`空なら(参照("customers", コード = 得意先コード).備考, "なし") = "なし"`, "yy?"},
+		{`参照("customers", コード = 得意先コード).止める`, "???"},
+		{`合計("customers", 値引, コード = 得意先コード) = 0`, "??y"}, // an amount that is missing is no 0
+		{`合計("bare", 数, 番号 = 注文番号) < 数量`, "yyy"},
+		{`最大("bare", 数, 番号 = 注文番号) < 数量`, "???"},
+		{`最大("bare", 日, 番号 = 注文番号) < 注文日`, "???"},
+		{`件数("bare", 番号 = 注文番号) = 0`, "yyy"},
+		{`絶対値(参照("customers", コード = 得意先コード).値引) = 今日()`, "wrong"},
+	} {
+		if got := answers(t, w, c.src, scope); got != c.want {
+			t.Errorf("%s: %s, want %s", c.src, got, c.want)
+		}
+	}
+}
+
 func TestRules(t *testing.T) {
 	tab := ruleOrders(t)
 	w := ruleWorld(t, tab)

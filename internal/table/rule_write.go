@@ -24,7 +24,8 @@ import (
 // maxNodes is how large a rule's tree may be.
 const maxNodes = 500
 
-// maxUnknown is for how many columns without any value the type that the rule wants is tried out.
+// maxUnknown is for how many columns without any value, those of other sources among them, the type that the rule wants is
+// tried out.
 const maxUnknown = 3
 
 // compile reads, checks and types a rule.
@@ -55,34 +56,46 @@ func compileTokens(src string, tokens []token, s RuleScope, condition bool) (*Ru
 		}
 	}
 	var first []RuleProblem
-	tries := 1
-	for range untyped {
-		tries *= int(YesNo)
-	}
-	for n := range tries {
+	guess := make([]Type, len(untyped))
+	for n, tries := 0, power(int(YesNo), len(untyped)); n < tries; n++ {
 		columns := slices.Clone(s.Columns)
 		for i := range columns {
 			if columns[i].Type == Empty {
 				columns[i].Type = Text
 			}
 		}
-		for k, rest := 0, n; k < len(untyped); k++ {
-			columns[untyped[k]].Type = Text + Type(rest%int(YesNo))
+		for k, rest := 0, n; k < len(guess); k++ {
+			guess[k] = Text + Type(rest%int(YesNo))
 			rest /= int(YesNo)
+		}
+		for k, i := range untyped {
+			columns[i].Type = guess[k]
 		}
 		if s.Columns == nil {
 			columns = nil
 		}
-		w := &writer{src: src, scope: s, columns: columns, at: []int{}}
+		w := &writer{src: src, scope: s, columns: columns, at: []int{}, guess: guess[len(untyped):]}
 		r := w.rule(tokens, condition)
 		if r != nil {
 			return r, nil
 		}
 		if n == 0 {
 			first = w.problems
+			if more := min(len(w.vague), maxUnknown-len(untyped)); more > 0 {
+				guess = append(guess, make([]Type, more)...)
+				tries = power(int(YesNo), len(guess))
+			}
 		}
 	}
 	return nil, first
+}
+
+func power(base, n int) int {
+	out := 1
+	for range n {
+		out *= base
+	}
+	return out
 }
 
 // writer makes of a person's tokens what expr reads. Everything that it writes is ASCII, so that expr's
@@ -98,6 +111,8 @@ type writer struct {
 	slots    []*slot
 	numbers  []Value
 	figures  []part
+	vague    []string // what is taken from columns of other sources in which nothing stands, as written
+	guess    []Type   // as what each of them is tried
 }
 
 // part is a piece of the source that a person may want to see the value of.
@@ -198,7 +213,7 @@ func (w *writer) seen(tokens []token) []figure {
 		if len(p.tokens) == len(tokens) || slices.ContainsFunc(out, func(f figure) bool { return f.name == name }) {
 			continue
 		}
-		sub := &writer{src: w.src, scope: w.scope, columns: w.columns}
+		sub := &writer{src: w.src, scope: w.scope, columns: w.columns, vague: w.vague, guess: w.guess}
 		if r := sub.rule(p.tokens, false); r != nil {
 			r.figures = nil
 			out = append(out, figure{name: name, rule: r})
@@ -533,6 +548,22 @@ func (w *writer) slot(tokens []token, i, end int, what string) int {
 				w.problems = append(w.problems, ps...)
 				return last
 			}
+			if bare := slices.Clone(other); (v.result == Text || v.result == YesNo) && slices.ContainsFunc(bare, func(c Column) bool { return c.Type == Empty }) {
+				// Nothing stands in the column, so that it could be any; only some can be worked out.
+				as := Number
+				if what != "sum" {
+					as = w.guessed(s.text)
+				}
+				for i := range bare {
+					if bare[i].Type == Empty {
+						bare[i].Type = as
+					}
+				}
+				scope.Columns = bare
+				if x, _ := compileTokens(w.src, append(slices.Clone(args[0]), token{kind: tokEnd}), scope, false); x != nil {
+					v = x
+				}
+			}
 			if what == "sum" && v.result != Number || v.result == Text || v.result == YesNo {
 				bad(args[0][0].lo, "「"+v.src+"」は"+v.result.Words().JA+"なので、"+t.text+"を計算できません", v.src+" is "+v.result.Words().EN)
 				return last
@@ -585,7 +616,7 @@ func (w *writer) slot(tokens []token, i, end int, what string) int {
 			return last
 		}
 		if s.result = c.Type; s.result == Empty {
-			s.result = Text
+			s.result = w.guessed(s.source + "\x00" + Fold(c.Name))
 		}
 	}
 	if w.columns == nil || other == nil {
@@ -596,6 +627,19 @@ func (w *writer) slot(tokens []token, i, end int, what string) int {
 	}
 	w.putSlot(s, t.lo)
 	return last
+}
+
+// guessed is the type that something of which there is no value is tried as.
+func (w *writer) guessed(name string) Type {
+	i := slices.Index(w.vague, name)
+	if i < 0 {
+		i = len(w.vague)
+		w.vague = append(w.vague, name)
+	}
+	if i < len(w.guess) {
+		return w.guess[i]
+	}
+	return Text
 }
 
 // putSlot writes the call that answers a slot.
