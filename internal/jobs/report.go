@@ -460,7 +460,7 @@ func (r *reading) draft(to []config.Addressee) (Draft, *scope, []ledger.Reason, 
 			return Draft{}, nil, []ledger.Reason{reason(w, codeAttachment, calendar.Text{JA: fmt.Sprintf("添付ファイルの名前「%s」が決まりません", r.File), EN: fmt.Sprintf("the attachment's name %s has no value for all of its fields", r.File)},
 				calendar.Text{JA: "attach_as の { } の中を見直してください", EN: "look at the { } in attach_as"})}, nil
 		}
-		f, sum, why, err := r.attach(name)
+		f, sum, why, err := r.attach(name, t.language)
 		if err != nil || why != nil {
 			if why != nil {
 				missing = []ledger.Reason{*why}

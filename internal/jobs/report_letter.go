@@ -359,7 +359,7 @@ func (v *reportView) lay(most int) {
 	}
 	counted := func(label string, n int) string { return label + inBrackets(countWords(n, v.l), v.l) }
 	name := func(g *reportGroup) string {
-		s := r.label(g.value)
+		s := groupLabel(g.value, v.l)
 		if r.before != nil && g.was == nil && !r.before.More {
 			s += v.t("（新）", " (new)")
 		}
@@ -465,7 +465,7 @@ func (v *reportView) lay0() {
 				words = append(words, clean(r.cols[i].name)+" "+figure(s.totals[k], r.columns[i].places))
 			}
 		}
-		v.after = append(v.after, v.t("・", "- ")+clean(g.Label)+v.t("：", ": ")+strings.Join(words, v.t("、", ", ")))
+		v.after = append(v.after, v.t("・", "- ")+g.label(v.l)+v.t("：", ": ")+strings.Join(words, v.t("、", ", ")))
 	}
 }
 
@@ -504,7 +504,7 @@ func (v *reportView) compared() string {
 	case v.outside && r.before == nil:
 		return ""
 	case r.before != nil:
-		return v.t("増減は、前回（"+clean(r.before.About)+"）と比べたものです。", "Changes are counted from the last report ("+clean(r.before.About)+").")
+		return v.t("増減は、前回（"+r.before.about(v.l)+"）と比べたものです。", "Changes are counted from the last report ("+r.before.about(v.l)+").")
 	case r.changed:
 		return v.t("集計のしかたが変わったので、前回とは比べていません。", "What is counted was changed, so it is not compared with the last report.")
 	}
@@ -533,7 +533,7 @@ func (v *reportView) draw() error {
 			}
 			g := r.groups[groups]
 			groups++
-			now, label = g.totals[r.Chart], r.label(g.value)
+			now, label = g.totals[r.Chart], groupLabel(g.value, v.l)
 			if g.was != nil {
 				was = &g.was.totals[r.Chart]
 			}
@@ -583,7 +583,7 @@ func (v *reportView) values() map[string]string {
 	out := map[string]string{"totals": marked("totals"), "chart": marked("chart"), "table": marked("table"), "count": countWords(r.whole.n, v.l),
 		"as_of": calendar.DateOf(asOf).Long(v.l) + " " + asOf.Format("15:04"), "previous": v.t("なし", "none")}
 	if r.before != nil {
-		out["previous"] = clean(r.before.About)
+		out["previous"] = r.before.about(v.l)
 	}
 	return out
 }

@@ -226,6 +226,12 @@ func (r *reading) read() error {
 
 // chosen reports whether a row is of the period and of those that are reported.
 func (r *reading) chosen(row table.Row) (in bool, u *table.Unjudged, err error) {
+	var day *table.Unjudged
+	if r.Date >= 0 { // first: a row of another period can be what it likes
+		if in, day, err = r.dated(row); err != nil || !in && day == nil {
+			return false, nil, err
+		}
+	}
 	if r.where != nil {
 		in, err := r.judge.Holds(r.where, row)
 		if u, ok := errors.AsType[*table.Unjudged](err); ok {
@@ -235,9 +241,11 @@ func (r *reading) chosen(row table.Row) (in bool, u *table.Unjudged, err error) 
 			return false, nil, err
 		}
 	}
-	if r.Date < 0 {
-		return true, nil, nil
-	}
+	return day == nil, day, nil
+}
+
+// dated reports whether a row's day is of the period.
+func (r *reading) dated(row table.Row) (in bool, u *table.Unjudged, err error) {
 	v, u, err := r.value(row, r.columns[r.Date])
 	switch {
 	case u != nil || err != nil:
@@ -349,7 +357,8 @@ const reportObserved = "report"
 // reportRecord is what is kept of a report.
 type reportRecord struct {
 	Asked  string         `json:"asked"` // a digest of what was counted: other figures can't be compared
-	About  string         `json:"about"` // the period in words
+	About  string         `json:"about"` // the period in the words of the file
+	Words  calendar.Text  `json:"words,omitzero"`
 	Count  int            `json:"count"`
 	Totals []string       `json:"totals,omitempty"`
 	Groups []groupsRecord `json:"groups,omitempty"`
@@ -357,11 +366,19 @@ type reportRecord struct {
 }
 
 type groupsRecord struct {
-	Key    string   `json:"key"`
-	Label  string   `json:"label"`
-	Count  int      `json:"count"`
-	Totals []string `json:"totals,omitempty"`
+	Key    string        `json:"key"`
+	Label  string        `json:"label"`
+	Count  int           `json:"count"`
+	Totals []string      `json:"totals,omitempty"`
+	Words  calendar.Text `json:"words,omitzero"` // where the languages have other words for it
 }
+
+// about is the period in the letter's language; what an earlier version of bod kept has one language.
+func (o *reportRecord) about(l calendar.Language) string {
+	return clean(cmp.Or(o.Words.In(l), o.About))
+}
+
+func (g groupsRecord) label(l calendar.Language) string { return clean(cmp.Or(g.Words.In(l), g.Label)) }
 
 // mostKept is how many groups are kept for the next run.
 const mostKept = 1000
@@ -393,13 +410,20 @@ func texted(ds []decimal.Decimal) (out []string) {
 }
 
 func (r *reading) observation() (ledger.Observation, error) {
-	o := reportRecord{Asked: r.asked(), About: r.span.Words(r.l), Count: r.whole.n, Totals: texted(r.whole.totals)}
+	both := func(say func(calendar.Language) string) calendar.Text {
+		return calendar.Text{JA: say(calendar.Japanese), EN: say(calendar.English)}
+	}
+	o := reportRecord{Asked: r.asked(), About: r.span.Words(r.l), Words: both(r.span.Words), Count: r.whole.n, Totals: texted(r.whole.totals)}
 	for _, g := range r.groups {
 		if len(o.Groups) == mostKept {
 			o.More = true
 			break
 		}
-		o.Groups = append(o.Groups, groupsRecord{g.value.Canonical(), r.label(g.value), g.n, texted(g.totals)})
+		x := groupsRecord{Key: g.value.Canonical(), Label: groupLabel(g.value, r.l), Count: g.n, Totals: texted(g.totals)}
+		if words := both(func(l calendar.Language) string { return groupLabel(g.value, l) }); words.JA != words.EN {
+			x.Words = words
+		}
+		o.Groups = append(o.Groups, x)
 	}
 	b, err := json.Marshal(o)
 	if err != nil {
@@ -487,12 +511,12 @@ func (r *reading) gone() (out []groupsRecord) {
 	return out
 }
 
-// label is a group's value for people.
-func (r *reading) label(v table.Value) string {
+// groupLabel is a group's value for people.
+func groupLabel(v table.Value, l calendar.Language) string {
 	if v.IsEmpty() {
-		return calendar.Text{JA: "（空欄）", EN: "(empty)"}.In(r.l)
+		return calendar.Text{JA: "（空欄）", EN: "(empty)"}.In(l)
 	}
-	return cellText(v, r.l)
+	return cellText(v, l)
 }
 
 // names are columns whose numbers name something: they have no commas.
@@ -505,7 +529,7 @@ func (r *reading) amount(i int) bool {
 
 // attach makes the file with all rows. sum is a digest of what stands in it: the file itself may be written in other
 // bytes by another version of bod, and what somebody confirmed would be asked about again for nothing.
-func (r *reading) attach(name string) (f mailer.File, sum string, why *ledger.Reason, err error) {
+func (r *reading) attach(name string, l calendar.Language) (f mailer.File, sum string, why *ledger.Reason, err error) {
 	rows, digest := r.sheet()
 	var data []byte
 	if strings.EqualFold(path.Ext(name), ".csv") {
@@ -513,7 +537,7 @@ func (r *reading) attach(name string) (f mailer.File, sum string, why *ledger.Re
 	} else {
 		sheets := []document.Sheet{rows}
 		if r.Group >= 0 {
-			sheets = append(sheets, r.subtotals())
+			sheets = append(sheets, r.subtotals(l))
 		}
 		data, err = document.Workbook(sheets...)
 	}
@@ -602,8 +626,8 @@ func (r *reading) sheet() (document.Sheet, string) {
 }
 
 // subtotals are the groups, beside the rows of a workbook.
-func (r *reading) subtotals() document.Sheet {
-	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(r.l) }
+func (r *reading) subtotals(l calendar.Language) document.Sheet {
+	t := func(ja, en string) string { return calendar.Text{JA: ja, EN: en}.In(l) }
 	s := document.Sheet{Name: t("集計", "Subtotals"), Columns: []document.SheetColumn{{Name: r.cols[r.Group].name}, {Name: t("件数", "Count"), Commas: true}}}
 	for _, i := range r.Total {
 		s.Columns = append(s.Columns, document.SheetColumn{Name: r.cols[i].name, Commas: true, Decimal: int(r.columns[i].places)})
@@ -618,7 +642,7 @@ func (r *reading) subtotals() document.Sheet {
 	for _, g := range r.groups {
 		v := g.value
 		if v.IsEmpty() {
-			v = table.TextOf(r.label(v))
+			v = table.TextOf(groupLabel(v, l))
 		}
 		line(v, g.reportSum)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"database/sql"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/xuri/excelize/v2"
 	"golang.org/x/text/encoding/japanese"
@@ -351,6 +353,53 @@ func TestReportOwnLetter(t *testing.T) {
 	}
 }
 
+// TestReportInTheLettersLanguage: an office that writes in Japanese sends an English letter, and all in it is English: a group
+// without a value, one by its day, what was there last time and when that was.
+func TestReportInTheLettersLanguage(t *testing.T) {
+	files := map[string]string{"data/sales.csv": salesList(t, append(slices.Clone(salesRows), "10270,2026/11/20,A,,x,1,1,出荷済")...),
+		"letters/en.txt": "Subject: {title}\n\nSince {previous}\n{totals}\n{chart}\n{table}\n"}
+	record := func(keys, period string, due time.Time) ([]byte, Draft) {
+		o := newOffice(t, salesReport(keys), files)
+		p := o.prepare(o.rowWorld("sales", period, due))
+		if len(p.Missing) > 0 || len(p.Drafts) != 1 {
+			t.Fatalf("%d drafts, missing:\n%s", len(p.Drafts), texts(p.Missing))
+		}
+		for _, x := range p.Observations {
+			if x.Name == reportObserved {
+				return x.Value, p.Drafts[0]
+			}
+		}
+		t.Fatal("nothing was kept")
+		return nil, Draft{}
+	}
+	_, d := record(byPerson+"letter = \"letters/en.txt\"\n", "2026-11", reportDay)
+	has(t, "the letter", d.Letter.Text, ". (empty)  Count: 1")
+	lacks(t, "the letter", d.Letter.Text+d.Letter.HTML, "空欄")
+	// What was kept is worded in the language of who reads it, whatever the file's is.
+	kept, _ := record(strings.Replace(byPerson, `"担当"`, `"受注日"`, 1), "2026-10", tokyo(2026, 10, 30, 16, 0))
+	var before reportRecord
+	if err := json.Unmarshal(kept, &before); err != nil {
+		t.Fatal(err)
+	}
+	for l, wants := range map[calendar.Language][]string{calendar.English: {"October 2026", "2 Oct 2026"}, calendar.Japanese: {"2026年10月", "2026/10/02"}} {
+		v := &reportView{r: &reading{reportSpec: &reportSpec{Compare: true}, before: &before}, l: l}
+		v.lay0()
+		has(t, "what was there", v.compared()+strings.Join(v.after, "\n"), wants...)
+	}
+}
+
+// TestReportRowsOfAnotherPeriod: a row of last year that nothing can be told of doesn't keep this month's report from being made.
+func TestReportRowsOfAnotherPeriod(t *testing.T) {
+	where := strings.Replace(byPerson, `状態 != "キャンセル"`, `数量 > 0`, 1)
+	rows := append(slices.Clone(salesRows), "10001,2025/03/05,A,小川,x,,1,出荷済")
+	_, _, d := reported(t, where, map[string]string{"data/sales.csv": salesList(t, rows...)})
+	has(t, "the mail", d.Letter.Text, "件数：5件")
+	o := newOffice(t, salesReport(where), map[string]string{"data/sales.csv": salesList(t, append(rows, "10271,2026/11/20,A,小川,x,,1,出荷済")...)})
+	if p := o.prepare(o.rowWorld("sales", "2026-11", reportDay)); len(p.Drafts) != 0 || !strings.Contains(texts(p.Missing), "13行目：「数量」が空です") {
+		t.Errorf("a row of the month: %d drafts, %s", len(p.Drafts), texts(p.Missing))
+	}
+}
+
 // TestReportOutside: one letter for each outside, with the columns that were named and nothing else.
 func TestReportOutside(t *testing.T) {
 	o := newOffice(t, salesReport(`to = ["acme", "minato"]
@@ -420,7 +469,7 @@ func TestReportGolden(t *testing.T) {
 			}
 			if name == "persons" {
 				k.compareWith(&reportRecord{About: calendar.Text{JA: "2026年10月", EN: "October 2026"}.In(l), Count: 4, Totals: []string{"2571003"},
-					Groups: []groupsRecord{{"小川", "小川", 2, []string{"1172003"}}, {"森", "森", 1, []string{"156000"}}, {"高木", "高木", 1, []string{"1243000"}}}})
+					Groups: []groupsRecord{{Key: "小川", Label: "小川", Count: 2, Totals: []string{"1172003"}}, {Key: "森", Label: "森", Count: 1, Totals: []string{"156000"}}, {Key: "高木", Label: "高木", Count: 1, Totals: []string{"1243000"}}}})
 			}
 			d, _, missing, err := k.draft(k.send.groups()[0])
 			if err != nil || len(missing) > 0 {
