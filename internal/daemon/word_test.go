@@ -468,3 +468,37 @@ func TestRetryOfASuccessor(t *testing.T) {
 		t.Errorf("the run is %s", r.State)
 	}
 }
+
+// TestRefusedAndReleasedIsToldOnce: the owner hears of a no once. That the hold is released, while the no stands, is no second
+// notice of the same words; nor is it when the letter became late in between.
+func TestRefusedAndReleasedIsToldOnce(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		d, r, m := prepared(t, monthly)
+		d.must("tanaka", "hold", "the sum looks wrong", Request{Run: r.Number})
+		d.settle()
+		if late {
+			d.jump("11-25 13:00")
+		}
+		d.must("sato", "release", "it is right", Request{Run: r.Number})
+		d.settle()
+		if got := reasons(d.only("hosting", "2026-11")); !strings.Contains(got, "person") {
+			t.Fatalf("late %v: the no does not stand: %s", late, got)
+		}
+		told := 0
+		d.view(func(v *ledger.View) error {
+			for n, err := range v.Messages(ledger.MessageQuery{Class: ledger.ClassNotice, KeyPrefix: "notice/person/"}) {
+				if err != nil {
+					return err
+				}
+				told++
+				if n.Recipients[0].Mail != "sato@aozora.example" || !strings.Contains(d.text(n), "the sum looks wrong") {
+					t.Errorf("late %v: %s to %v", late, n.Subject, n.Recipients)
+				}
+			}
+			return nil
+		})
+		if told != 1 {
+			t.Errorf("late %v: the owner is told %d times of a no to %s", late, told, m.Number)
+		}
+	}
+}

@@ -83,9 +83,13 @@ func (m matter) facts() []string {
 	}
 	for _, x := range m.messages {
 		out = append(out, x.Number)
-		for _, h := range x.Holds {
-			// A letter that becomes late while it waits for a yes is the owner's matter: who was asked isn't asked again.
-			if h.Reason != ledger.NotDue && h.Reason != ledger.Confirmation && (m.what != whatConfirm || h.Reason != ledger.Late) {
+		for i, h := range x.Holds {
+			// A letter that becomes late while it waits for a yes is the owner's matter: who was asked isn't asked again. The no of
+			// somebody who was asked holds it twice, as an answer and as a hold; when only the hold is released that is no news.
+			same := slices.ContainsFunc(x.Holds[:i], func(b ledger.Hold) bool {
+				return b.Reason == h.Reason && b.Text == h.Text && b.By.Name == h.By.Name
+			})
+			if h.Reason != ledger.NotDue && h.Reason != ledger.Confirmation && (m.what != whatConfirm || h.Reason != ledger.Late) && !same {
 				out = append(out, string(h.Reason), h.Text)
 			}
 		}
