@@ -144,6 +144,102 @@ func TestWatchReminders(t *testing.T) {
 	d.verified()
 }
 
+// TestWatchHandedOver: when somebody else looks after a row while its finding is open they are told, once and as for the first
+// time; whoever was told is not told again, and each is reminded on their own.
+func TestWatchHandedOver(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+orders)
+	list := strings.Replace(orderList, "open,2026-11-19", "done,2026-11-19", 1)
+	whose := func(who string) {
+		d.write("orders.csv", strings.Replace(list, "2026-11-02,mori@", "2026-11-02,"+who+"@", 1))
+	}
+	var told []string
+	day := func(day string) {
+		t.Helper()
+		d.to(day + " 12:00")
+		for _, m := range d.sealedOn("2026-" + day) {
+			word := ""
+			if strings.HasPrefix(m.Subject, "(again)") {
+				word = " again"
+			}
+			told = append(told, day+" "+m.Part+word)
+		}
+	}
+	whose("mori")
+	day("11-20")
+	whose("tanaka")
+	day("11-24")
+	day("11-25")
+	whose("nobody") // whom nobody knows: the owner hears of it
+	day("11-26")
+	whose("tanaka")
+	day("11-27") // three business days after the 24th
+	day("11-30")
+	whose("mori")
+	day("12-01") // and more than three after the 20th
+	day("12-02")
+	if got := strings.Join(told, ", "); got != "11-20 mori, 11-24 tanaka, 11-26 sato, 11-27 tanaka again, 12-01 mori again" {
+		t.Error(got)
+	}
+	// Put right and open once more, it is another story.
+	d.write("orders.csv", strings.ReplaceAll(list, ",open", ",done"))
+	day("12-03")
+	whose("mori")
+	told = nil
+	day("12-04")
+	if got := strings.Join(told, ", "); got != "12-04 mori" {
+		t.Error(got)
+	}
+	d.verified()
+}
+
+// TestWatchHandedOverOutside: so it is with a supplier's row. What still waited for its confirmation is called off.
+func TestWatchHandedOverOutside(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+suppliers)
+	list := "no,item,supplier,due,cost,mail\nP-1,Notebook,%s,,1,\nP-2,Screen,acme,,1,\n"
+	d.write("orders.csv", fmt.Sprintf(list, "acme"))
+	d.to("11-20 12:00")
+	d.write("orders.csv", fmt.Sprintf(list, "hibari"))
+	d.to("11-24 12:00")
+	var got []string
+	for _, p := range []string{"2026-11-20", "2026-11-24"} {
+		for _, m := range d.sealedOn(p) {
+			if m.State == ledger.StateReplaced {
+				continue
+			}
+			got = append(got, fmt.Sprintf("%s %s %s %v %v", p, m.Part, m.State, strings.Contains(d.text(m), "P-1"), strings.Contains(d.text(m), "P-2")))
+		}
+	}
+	slices.Sort(got)
+	want := "2026-11-20 acme held false true, 2026-11-20 hibari held true false"
+	if s := strings.Join(got, ", "); s != want {
+		t.Errorf("%s, want %s", s, want)
+	}
+}
+
+// TestWatchStageHandedOver: whoever looks after a contract when it is handed over hears of the stage that has begun, once. How many
+// days are left stands in the mail alone: what is kept of the finding is read on other days as well.
+func TestWatchStageHandedOver(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+contracts)
+	list := "no,ends,mail\nC-2,2026-12-01,%s@aozora.example\n"
+	var told []string
+	for _, c := range []struct{ day, who string }{{"11-20", "mori"}, {"11-21", "mori"}, {"11-22", "tanaka"}, {"11-23", "tanaka"}, {"11-24", "mori"}} {
+		d.write("orders.csv", fmt.Sprintf(list, c.who))
+		d.to(c.day + " 12:00")
+		for _, m := range d.sealedOn("2026-" + c.day) {
+			_, left, _ := strings.Cut(d.text(m), "1 December 2026")
+			left, _, _ = strings.Cut(left, "\n")
+			told = append(told, c.day+" "+m.Part+left)
+		}
+	}
+	if got := strings.Join(told, ", "); got != "11-20 mori (in 11 days), 11-22 tanaka (in 9 days)" {
+		t.Error(got)
+	}
+	if f := d.finding("C-2"); !strings.HasSuffix(f.Says, "1 December 2026") {
+		t.Errorf("kept: %q", f.Says)
+	}
+	d.verified()
+}
+
 // TestWatchRejected: a mail that its confirmer calls off told nobody anything: the finding is new, and asked about again
 // with the next run. What changes while it waits is told as it is then.
 func TestWatchRejected(t *testing.T) {

@@ -279,7 +279,8 @@ type hit struct {
 	keyed  bool // row is one
 	check  *check
 	stage  bool
-	owner  bool // nobody but the owner can do something about it
+	until  calendar.Date // of a stage
+	owner  bool          // nobody but the owner can do something about it
 	inside string
 	tells  []sentence
 	group  string
@@ -652,9 +653,8 @@ func (k *looking) row(key string, row table.Row) error {
 		}
 	}
 	for _, x := range now {
-		days := int(x.until.At(calendar.Clock{Hour: 12}, time.UTC).Sub(k.today.At(calendar.Clock{Hour: 12}, time.UTC)).Hours() / 24)
 		k.items = append(k.items, hit{Seen: ledger.Seen{Check: x.identity(), Row: key + " " + x.until.String(), Label: k.label(row), Evidence: []byte("[]"), Value: x.until.String(),
-			Says: clean(k.say("%sは%sです（あと%d日）", "%s: %s (in %d days)", x.column, x.until.Long(k.l), days))}, row: row, keyed: true, stage: true, tells: k.Tell, group: group})
+			Says: clean(k.say("%sは%sです", "%s: %s", x.column, x.until.Long(k.l)))}, row: row, keyed: true, stage: true, until: x.until, tells: k.Tell, group: group})
 	}
 	return nil
 }
@@ -691,7 +691,6 @@ type watchMail struct {
 // of which it is time to remind.
 func (k *looking) mails() ([]*watchMail, error) {
 	known := map[ledger.Tell]ledger.Finding{}
-	told := map[ledger.Tell]bool{}
 	waits := map[string]bool{} // parts and what their mails of this run tell, as long as these are held
 	var settled, thanked []ledger.Finding
 	if v := k.w.Ledger; v != nil {
@@ -702,9 +701,6 @@ func (k *looking) mails() ([]*watchMail, error) {
 			t := ledger.Tell{Check: f.Check, Row: f.Row}
 			if f.State != ledger.FindingResolved {
 				known[t] = f
-			}
-			if f.Times > 0 || f.Pending != 0 && f.PendingRun != k.w.Run.ID {
-				told[t] = true
 			}
 			if !f.Accepted.IsZero() {
 				settled = append(settled, f)
@@ -737,6 +733,10 @@ func (k *looking) mails() ([]*watchMail, error) {
 	slices.SortFunc(k.standing, func(a, b ledger.Seen) int {
 		return cmp.Or(strings.Compare(a.Check, b.Check), strings.Compare(a.Row, b.Row))
 	})
+	told, err := k.told(known)
+	if err != nil {
+		return nil, err
+	}
 	var out []*watchMail
 	for n := range k.items {
 		i := &k.items[n]
@@ -750,27 +750,11 @@ func (k *looking) mails() ([]*watchMail, error) {
 		}
 		i.Tell = clean(strings.Join(names, "、"))
 		f, was := known[i.tell()]
-		again := was && (f.State == ledger.FindingTold || f.State == ledger.FindingReminded)
-		// A finding may concern several people, and the mail to one of them wait for its confirmation while another's went
-		// out: that others were told is no reason to drop it.
-		done := false
-		switch {
-		case was && f.State == ledger.FindingAccepted && f.Value == i.Value && (f.Until.IsZero() || f.Until.After(k.w.Now)):
+		if was && f.State == ledger.FindingAccepted && f.Value == i.Value && (f.Until.IsZero() || f.Until.After(k.w.Now)) {
 			continue
-		case was && f.Pending != 0 && (f.PendingRun != k.w.Run.ID || f.PendingQueued):
-			done = true // it is on its way
-		case i.stage && told[i.tell()]:
-			done = true // each stage once
-		case again && !k.reminds(*i, f):
-			done = true
 		}
-		if again && f.Times == 1 && f.Message != 0 && len(waits) > 0 {
-			m, err := k.w.Ledger.Message(f.Message)
-			if err != nil {
-				return nil, fmt.Errorf("couldn't read what was told: %w", err)
-			}
-			again = m.Run != k.w.Run.ID
-		}
+		// Each of those whom it concerns is told once, and reminded, on their own: the mail to one may wait for its confirmation
+		// while another's went out, and whom a row is handed over to was told nothing yet.
 		for _, a := range to {
 			p := a.ID()
 			outside := anyOutside(k.w.Config, []config.Addressee{a})
@@ -780,7 +764,15 @@ func (k *looking) mails() ([]*watchMail, error) {
 			if i.owner {
 				p += " ?"
 			}
-			if done && !waits[waiting(p, i.tell())] {
+			h := heardOf(told[i.story(f)], a, p, k.w.Run.ID)
+			again := h.times > 0 && was && f.State != ledger.FindingNew && f.State != ledger.FindingAccepted
+			switch held := waits[waiting(p, i.tell())]; {
+			case held: // by this run, which is looked at again
+			case h.here, h.coming: // it is on its way, or this run told it
+				continue
+			case i.stage && h.times > 0: // each stage once
+				continue
+			case again && !k.reminds(*i, h):
 				continue
 			}
 			at := slices.IndexFunc(out, func(m *watchMail) bool { return m.part == p })
@@ -829,12 +821,119 @@ func (k *looking) stands(t ledger.Tell) bool {
 
 // reminds reports whether it is time to tell a finding again. It is counted to the run's due and not to this moment: a mail
 // that waits for its confirmation stays the same.
-func (k *looking) reminds(i hit, f ledger.Finding) bool {
-	if i.check == nil || i.check.Remind.IsZero() || f.Times > k.Reminders {
+func (k *looking) reminds(i hit, h heard) bool {
+	if i.check == nil || i.check.Remind.IsZero() || h.times > k.Reminders {
 		return false
 	}
 	day := func(t time.Time) calendar.Date { return calendar.DateOf(t.In(k.w.Config.Zone)) }
-	return !day(dueOf(k.w)).Before(day(i.check.Remind.After(f.Told, k.w.Job.Days)))
+	return !day(dueOf(k.w)).Before(day(i.check.Remind.After(h.last, k.w.Job.Days)))
+}
+
+// telling is a mail that tells of something.
+type telling struct {
+	ledger.Message
+	counted bool // the finding's own life counts it, where it was sent
+}
+
+// heard is what somebody was told of one thing.
+type heard struct {
+	times  int // by runs before this one
+	last   time.Time
+	here   bool // this run told it
+	coming bool // a mail is on its way, or waits to be let go
+}
+
+// story is the thing of which somebody is told once: a finding, that is over when the row is put right and a new one when it
+// comes back; of a stage, the row with its date.
+func (i hit) story(f ledger.Finding) string {
+	if i.stage {
+		return i.Check + "\x00" + i.Row
+	}
+	return strconv.FormatInt(f.ID, 10)
+}
+
+// told are the mails that tell of what is found now, by its story. What was called off, replaced or could not be sent told nobody.
+func (k *looking) told(known map[ledger.Tell]ledger.Finding) (map[string][]telling, error) {
+	v := k.w.Ledger
+	if v == nil {
+		return nil, nil
+	}
+	var since time.Time
+	begin := func(f ledger.Finding) {
+		if (f.Times > 0 || f.Pending != 0) && (since.IsZero() || f.First.Before(since)) {
+			since = f.First
+		}
+	}
+	now := map[ledger.Tell]hit{}
+	for _, i := range k.items {
+		now[i.tell()] = i
+		if f, was := known[i.tell()]; was {
+			begin(f)
+		}
+		if !i.stage {
+			continue
+		}
+		for f, err := range v.Findings(ledger.FindingQuery{Job: k.w.Identity, Check: i.Check, Row: i.Row}) {
+			if err != nil {
+				return nil, fmt.Errorf("couldn't read what was found before: %w", err)
+			}
+			begin(f)
+		}
+	}
+	if since.IsZero() {
+		return nil, nil
+	}
+	out := map[string][]telling{}
+	for m, err := range v.Messages(ledger.MessageQuery{Job: k.w.Identity, Class: ledger.ClassLetter, SealedFrom: since}) {
+		if err != nil {
+			return nil, fmt.Errorf("couldn't read what was told: %w", err)
+		}
+		if !slices.ContainsFunc(m.Deliveries, func(d ledger.Delivery) bool {
+			return d.State != ledger.StateRejected && d.State != ledger.StateReplaced && d.State != ledger.StateFailed
+		}) {
+			continue
+		}
+		for f, err := range v.Findings(ledger.FindingQuery{Message: m.ID}) {
+			if err != nil {
+				return nil, fmt.Errorf("couldn't read what was told: %w", err)
+			}
+			if i, found := now[ledger.Tell{Check: f.Check, Row: f.Row}]; found {
+				out[i.story(f)] = append(out[i.story(f)], telling{m, f.State != ledger.FindingNew || f.PendingRun != m.Run})
+			}
+		}
+	}
+	return out, nil
+}
+
+// heardOf is what one addressee heard: by the same mail of earlier runs, or at one of their addresses.
+func heardOf(ms []telling, a config.Addressee, part string, run int64) (h heard) {
+	runs := map[int64]bool{}
+	for _, m := range ms {
+		if m.Part != part && !slices.ContainsFunc(m.Recipients, func(r ledger.Recipient) bool {
+			return r.Role == "to" && slices.ContainsFunc(addressesOf(a), func(b mailer.Address) bool { return strings.EqualFold(b.Mail, r.Mail) })
+		}) {
+			continue
+		}
+		var at time.Time
+		for _, d := range m.Deliveries {
+			if (d.State == ledger.StateSent || d.State == ledger.StateWritten || d.State == ledger.StateByHand) && d.Changed.After(at) {
+				at = d.Changed
+			}
+		}
+		switch {
+		case m.Run == run:
+			h.here = true
+		case at.IsZero(), !m.counted:
+			h.coming = true
+		default:
+			runs[m.Run] = true
+			if at.After(h.last) {
+				h.last = at
+			}
+		}
+	}
+	h.times = len(runs)
+	return h
 }
 
 // precedent says how the same question, of the same row or with the same value, was settled before.
@@ -951,6 +1050,9 @@ func (k *looking) lines(m *watchMail) string {
 			}
 		} else {
 			fact, request, asks := strings.Cut(i.Says, "→")
+			if i.stage { // counted where it is told: what is kept of it is read on other days as well
+				fact += k.ahead(i.until)
+			}
 			b = append(b, k.say("　・", "  - ")+fact)
 			if asks {
 				b = append(b, k.say("　　→ ", "    → ")+strings.TrimSpace(request))
@@ -967,6 +1069,19 @@ func (k *looking) lines(m *watchMail) string {
 		}
 	}
 	return strings.TrimRight(strings.Join(slices.DeleteFunc(out, func(s string) bool { return s == "" }), "\n"), "\n")
+}
+
+// ahead says how far away a day is.
+func (k *looking) ahead(day calendar.Date) string {
+	noon := calendar.Clock{Hour: 12}
+	switch n := int(day.At(noon, time.UTC).Sub(k.today.At(noon, time.UTC)).Hours() / 24); n {
+	case 0:
+		return k.say("（本日）", " (today)")
+	case 1:
+		return k.say("（あす）", " (tomorrow)")
+	default:
+		return k.say("（あと%d日）", " (in %d days)", n)
+	}
 }
 
 // same reports whether two findings are of one row of the table.
