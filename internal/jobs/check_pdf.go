@@ -553,7 +553,7 @@ func (x made) judge(s *subject) (Result, error) {
 		}
 		l := c.Language
 		r.Figures = append(r.Figures, Figure{f.Name + " " + from, calendar.DateOf(at.In(c.Zone)).Short(l)}, Figure{s.say("送る日", "goes out"), calendar.DateOf(leaves.In(c.Zone)).Short(l)})
-		if x.span.After(at, s.world.Job.Days).Before(leaves) {
+		if x.span.After(at.In(c.Zone), s.world.Job.Days).Before(leaves) {
 			r.Verdict, r.What = Wrong, s.say("添付が古いものです", "an attachment is old")
 		}
 	}

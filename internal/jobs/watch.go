@@ -826,7 +826,7 @@ func (k *looking) reminds(i hit, h heard) bool {
 		return false
 	}
 	day := func(t time.Time) calendar.Date { return calendar.DateOf(t.In(k.w.Config.Zone)) }
-	return !day(dueOf(k.w)).Before(day(i.check.Remind.After(h.last, k.w.Job.Days)))
+	return !day(dueOf(k.w)).Before(day(i.check.Remind.After(h.last.In(k.w.Config.Zone), k.w.Job.Days)))
 }
 
 // telling is a mail that tells of something.
@@ -1175,7 +1175,7 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 	asOf = asOf.In(c.Zone)
 	values := map[string]string{
 		"rows": k.lines(m), "rows_told": k.count(m.rows()), "as_of": calendar.DateOf(asOf).Long(k.l) + " " + asOf.Format("15:04"),
-		"reply_by": calendar.DateOf(by.After(leaves(w), w.Job.Days).In(c.Zone)).Long(k.l),
+		"reply_by": calendar.DateOf(by.After(leaves(w).In(c.Zone), w.Job.Days)).Long(k.l),
 	}
 	if len(m.thanks) > 0 {
 		var labels []string

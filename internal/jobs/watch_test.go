@@ -3,6 +3,9 @@ package jobs
 import (
 	"strings"
 	"testing"
+	"time"
+
+	"bod/internal/ledger"
 )
 
 const watchedOrders = `
@@ -69,6 +72,24 @@ func TestWatchIsHeldAgainstItsTable(t *testing.T) {
 		}
 		if conf != nil || !found {
 			t.Errorf("%s: %v", c.new, ps)
+		}
+	}
+}
+
+// TestRemindersCountTheOfficesDays: at eight in the morning in Tokyo it is the day before in UTC, in which the ledger keeps its
+// moments. Five business days after Friday 20 November are Monday 30 November (the 23rd is a holiday), and not the Saturday before.
+func TestRemindersCountTheOfficesDays(t *testing.T) {
+	o := newOffice(t, strings.Replace(watchedOrders, "[[job.open-orders.check]]", "[[job.open-orders.check]]\nremind = \"5 business days\"", 1), map[string]string{"data/orders.csv": "注文番号,品名,仕入先,状態,注文日,納期,担当メール\nPO-1,ノートPC,東亜流通,発注済,2026-11-16,2026-12-01,ogawa@aozora.example\n"})
+	job := o.c.Job("open-orders")
+	s := job.Spec.(*watchSpec)
+	told := tokyo(2026, 11, 20, 8, 0).UTC()
+	for _, c := range []struct {
+		due  time.Time
+		want bool
+	}{{tokyo(2026, 11, 28, 8, 0), false}, {tokyo(2026, 11, 30, 8, 0), true}} {
+		k := &looking{watchSpec: s, w: &World{Config: o.c, Job: job, Run: ledger.Run{Due: c.due.UTC()}}}
+		if got := k.reminds(hit{check: s.Checks[0]}, heard{times: 1, last: told}); got != c.want {
+			t.Errorf("on %s it is time: %t", c.due.Format("Mon 2 Jan"), got)
 		}
 	}
 }
