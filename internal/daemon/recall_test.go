@@ -240,6 +240,39 @@ func TestRecallOfARefusedOne(t *testing.T) {
 	}
 }
 
+// TestRestoreOfARefusedOne: the same without any mail to read: nobody knows whether the letter that was refused went after the copy
+// was made. A retry sends nothing before a person has released it, knowing that.
+func TestRestoreOfARefusedOne(t *testing.T) {
+	d := newDesk(t, "11-24 08:00", head+daily)
+	d.sink.set(func() { d.sink.rcpt = func(string) error { return errNever } })
+	d.to("11-24 12:00")
+	refused := d.only("daily", "2026-11-24")
+	copy := d.backup()
+	d.sink.set(func() { d.sink.rcpt = nil })
+	d.must("sato", "retry", "the mailbox is there now", Request{Message: refused.Number})
+	d.to("11-24 13:00")
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Fatalf("sent: %v", got)
+	}
+	d.restore(copy, "11-24 14:00")
+	d.restart("11-24 14:01")
+	d.must("sato", "retry", "go on", Request{Restored: true})
+	d.to("11-24 14:30")
+	d.must("sato", "retry", "it was refused", Request{Message: refused.Number})
+	d.to("11-24 16:00")
+	if m := d.only("daily", "2026-11-24"); m.State != ledger.StateHeld || reasons(m) != "restored" {
+		t.Errorf("the letter is %s (%s)", m.State, reasons(m))
+	}
+	if got := d.sink.letters(); len(got) != 1 {
+		t.Errorf("sent again: %v", got)
+	}
+	d.must("sato", "release", "they say that it never came", Request{Message: refused.Number})
+	d.to("11-24 17:00")
+	if got := d.sink.letters(); len(got) != 2 {
+		t.Errorf("released, and sent: %v", got)
+	}
+}
+
 // A server's or a reader's clock that is ahead dates a copy into the future. It went all the same, and keeps nothing else from being
 // recorded.
 func TestRecallOfTomorrow(t *testing.T) {

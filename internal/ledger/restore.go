@@ -429,8 +429,9 @@ func duplicate(from, to string) error {
 // the answer had been lost, and a person or the relay's proof settles it; a summary
 // or notice goes at most once and is rejected, for the next one tells what still
 // holds. What had not been queued is held: it may have gone as other bytes, so it is
-// never sent as these before a person says so. A request that waits in it had its
-// answer long ago: what it asks would be done a second time.
+// never sent as these before a person says so. What was refused may have been sent
+// again since: a retry finds it held, with that reason. A request that waits in it had
+// its answer long ago: what it asks would be done a second time.
 func (tx *Tx) restored(text string) (unknown, held int, err error) {
 	if err := tx.SetFlag(Flag{Name: flagRestored, Text: text, Since: tx.now}); err != nil {
 		return 0, 0, err
@@ -444,7 +445,7 @@ func (tx *Tx) restored(text string) (unknown, held int, err error) {
 			return 0, 0, err
 		}
 	}
-	ds, err := tx.deliveries("state IN ('queued', 'deferred', 'held')")
+	ds, err := tx.deliveries("state IN ('queued', 'deferred', 'held', 'failed')")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -464,6 +465,12 @@ func (tx *Tx) restored(text string) (unknown, held int, err error) {
 			}
 		}
 		switch {
+		case d.State == StateFailed:
+			if class[d.Message] == ClassLetter {
+				if err := tx.setHold(d.Message, Hold{Reason: Restored, Since: tx.now, By: tx.who}); err != nil {
+					return 0, 0, err
+				}
+			}
 		case class[d.Message] != ClassLetter:
 			d.Words = WordsRestored
 			if err := tx.move(d, StateRejected); err != nil {
