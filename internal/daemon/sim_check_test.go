@@ -635,6 +635,9 @@ func (c *simChecker) summary(m *simMessage) {
 	said := simPlain(body)
 	for id := range c.unknown {
 		d := c.deliveries[id]
+		if d.state != "unknown" {
+			continue // a person has settled it since, in the same step and before the summary
+		}
 		var number string
 		c.one("SELECT printf('R%04d-%04d', month, serial) FROM runs WHERE id = ?", []any{d.message.run}, &number)
 		if !strings.Contains(said, d.message.number) && !strings.Contains(said, number) {
