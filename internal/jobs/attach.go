@@ -30,6 +30,7 @@ const (
 // The codes of what a run waits for. codeGrowing passes by itself, so nobody is told at once.
 const (
 	codeAttachment = "attachment"
+	codeUnfit      = "unfit" // an attachment is there, and can't be used
 	codeGrowing    = "growing"
 	codeField      = "field"
 	codeLetter     = "letter"
@@ -215,17 +216,17 @@ func readFile(w *World, m config.Match, limit int64) ([]byte, *ledger.Reason) {
 	typ, known := fileTypes[strings.ToLower(path.Ext(m.Name))]
 	switch {
 	case len(data) == 0:
-		return nil, say(codeAttachment, calendar.Text{JA: fmt.Sprintf("「%s」の中身が空です", m.Name), EN: fmt.Sprintf("%s is empty", m.Name)}, anew)
+		return nil, say(codeUnfit, calendar.Text{JA: fmt.Sprintf("「%s」の中身が空です", m.Name), EN: fmt.Sprintf("%s is empty", m.Name)}, anew)
 	case known && typ.mime == "application/pdf" && typ.fits(data) && !pdfEnds(data):
 		if age < brokenTime && age > 0 {
 			return nil, say(codeGrowing, growing, again)
 		}
-		return nil, say(codeAttachment, calendar.Text{JA: fmt.Sprintf("「%s」は途中で切れています", m.Name), EN: fmt.Sprintf("%s ends in the middle", m.Name)}, anew)
+		return nil, say(codeUnfit, calendar.Text{JA: fmt.Sprintf("「%s」は途中で切れています", m.Name), EN: fmt.Sprintf("%s ends in the middle", m.Name)}, anew)
 	case known && compound(data) && slices.Contains([]string{".xlsx", ".xlsm", ".docx", ".pptx"}, strings.ToLower(path.Ext(m.Name))):
-		return nil, say(codeAttachment, calendar.Text{JA: fmt.Sprintf("「%s」は、パスワードがかかっているか、古い形式のファイルです", m.Name), EN: fmt.Sprintf("%s is encrypted, or of an old format", m.Name)}, anew)
+		return nil, say(codeUnfit, calendar.Text{JA: fmt.Sprintf("「%s」は、パスワードがかかっているか、古い形式のファイルです", m.Name), EN: fmt.Sprintf("%s is encrypted, or of an old format", m.Name)}, anew)
 	case known && !typ.fits(data):
 		kind := strings.ToUpper(strings.TrimPrefix(path.Ext(m.Name), "."))
-		return nil, say(codeAttachment, calendar.Text{JA: fmt.Sprintf("「%s」は、中身が%sではありません", m.Name, kind), EN: fmt.Sprintf("%s is not a %s file inside", m.Name, kind)}, anew)
+		return nil, say(codeUnfit, calendar.Text{JA: fmt.Sprintf("「%s」は、中身が%sではありません", m.Name, kind), EN: fmt.Sprintf("%s is not a %s file inside", m.Name, kind)}, anew)
 	}
 	return data, nil
 }

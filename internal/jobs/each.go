@@ -688,6 +688,7 @@ func (m *mailing) tell(r recipient, code string, sort, more, next calendar.Text)
 func (m *mailing) lacks(r recipient, why ledger.Reason) {
 	sorts := map[string]calendar.Text{
 		codeAttachment: {JA: "添付するファイルがそろっていません", EN: "the files to attach are not complete"},
+		codeUnfit:      {JA: "添付するファイルが空か、途中で切れているか、開けません", EN: "the files to attach are empty, cut short, or can't be opened"},
 		codeGrowing:    {JA: "添付するファイルが、まだ書き込み中です", EN: "the files to attach are still being written"},
 		codeField:      {JA: "手紙に入れる値がありません", EN: "the letter lacks values"},
 		codeAddressee:  {JA: "宛名が決まりません", EN: "there is no name to write to"},

@@ -232,6 +232,14 @@ func TestManyRowsWithOneTroubleAreOneReason(t *testing.T) {
 	if p.Said != "200件＝メール200（うち待ち198）" {
 		t.Errorf("said %q", p.Said)
 	}
+	// Files that are there and can't be used are another sort: nobody looks for them where they are missing.
+	for i := range 5 {
+		o.write(fmt.Sprintf("請求書/2026-11/%04d-1.pdf", i+10), "%PDF-1.4\ncut")
+	}
+	p = o.prepare(o.rowWorld("monthend", "2026-11", preparedAt))
+	if s := texts(p.Missing); len(p.Missing) != 2 || !strings.Contains(s, "そろっていません：193件（") || !strings.Contains(s, "途中で切れているか、開けません：5件（会社10様") || !strings.Contains(s, "入れ直して") {
+		t.Errorf("some are cut short:\n%s", s)
+	}
 }
 
 func TestARowsFileFitsNoOther(t *testing.T) {

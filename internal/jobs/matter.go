@@ -3,6 +3,7 @@ package jobs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -72,11 +73,15 @@ func (m matter) facts() []string {
 	case whatPaused:
 		return append(out, fmt.Sprint(m.flag.Since.UnixMicro()))
 	case whatWaiting, whatBroken, whatMissed:
+		sorts := map[string]bool{} // of what rows lack: that there are fewer of them since is no news
 		for _, r := range lasting(m.run.Reasons) {
-			if out = append(out, r.Code); !strings.HasPrefix(r.Code, codeRows) {
-				out = append(out, r.Text)
+			if strings.HasPrefix(r.Code, codeRows) {
+				sorts[r.Code] = true
+				continue
 			}
+			out = append(out, r.Code, r.Text)
 		}
+		out = append(out, slices.Sorted(maps.Keys(sorts))...)
 		out = append(out, fmt.Sprint(m.run.Generation))
 	case whatConfirm:
 		out = append(out, SetDigest(m.messages))
@@ -236,7 +241,7 @@ func matters(c *config.Config, v *ledger.View, since time.Time) ([]matter, error
 		m.ofJob(c, v)
 		groups[fmt.Sprintf("%d/%s", r.ID, whatMissed)] = m
 	}
-	for _, key := range sortedKeys(groups) {
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
 		if m := groups[key]; m.what != whatConfirm || slices.ContainsFunc(m.messages, asks) {
 			out = append(out, *m)
 		}
@@ -260,15 +265,6 @@ func asks(m ledger.Message) bool {
 	return !slices.ContainsFunc(m.Holds, func(h ledger.Hold) bool {
 		return h.Reason != ledger.NotDue && h.Reason != ledger.Confirmation && h.Reason != ledger.Late
 	})
-}
-
-func sortedKeys(m map[string]*matter) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // deliveriesIn reports whether some delivery is in a state, and since when.

@@ -684,6 +684,7 @@ const whatSkipped = "skipped"
 var codeWords = map[string]map[string]calendar.Text{
 	whatWaiting: {
 		codeAttachment: {JA: "添付ファイルがそろわなかった", EN: "an attachment was missing"},
+		codeUnfit:      {JA: "添付ファイルが使えなかった", EN: "an attachment could not be used"},
 		codeField:      {JA: "手紙の欄が埋まらなかった", EN: "a field of the letter was empty"},
 		codeLetter:     {JA: "手紙の文面を使えなかった", EN: "the letter could not be used"},
 		codeAddressee:  {JA: "宛先が決まらなかった", EN: "the addressee was not known"},
