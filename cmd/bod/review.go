@@ -136,6 +136,7 @@ type rowsJSON struct {
 	Title    string `json:"title"`
 	Found    int    `json:"found"`
 	Mended   int    `json:"mended"`
+	Gone     int    `json:"gone"`
 	Accepted int    `json:"accepted"`
 	Open     int    `json:"open"`
 }
@@ -167,7 +168,7 @@ func (b *desk) reviewJSON(r *jobs.Review) reviewJSON {
 		out.Checks = append(out.Checks, checkJSON{t.Job, t.Title, t.Check, t.Ran, t.Fired, t.Unjudged, b.stamp(t.Since)})
 	}
 	for _, t := range r.Rows {
-		out.Rows = append(out.Rows, rowsJSON{t.Job, t.Title, t.Found, t.Mended, t.Accepted, t.Open})
+		out.Rows = append(out.Rows, rowsJSON{t.Job, t.Title, t.Found, t.Mended, t.Gone, t.Accepted, t.Open})
 	}
 	return out
 }

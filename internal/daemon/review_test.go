@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"strings"
@@ -207,4 +208,34 @@ func TestReviewOfNothingAndOverARestore(t *testing.T) {
 	if text := review(10); !strings.Contains(text, "In October 2026 nothing went out. Nothing needed a person.") || strings.Contains(text, "■") {
 		t.Errorf("October: %s", text)
 	}
+}
+
+// TestReviewOfRows: a row that vanished and a date that passed were put right by nobody, and the files that rows lacked are called
+// what they are.
+func TestReviewOfRows(t *testing.T) {
+	list := strings.NewReplacer("source.orders", "source.list", "orders.csv", "list.csv", `source = "orders"`, `source = "list"`).Replace(orders)
+	d := newDesk(t, "11-02 09:00", head+strings.ReplaceAll(contracts, "job.orders", "job.contracts")+list+eachRow)
+	d.write("orders.csv", "no,ends,mail\nC-1,2026-11-10,mori@aozora.example\nC-2,2026-12-20,mori@aozora.example\n")
+	d.write("list.csv", orderHead+"A-1,Notebook,open,2026-10-02,mori@aozora.example,1\nA-2,Screen,open,2026-10-02,mori@aozora.example,1\n")
+	d.write("customers.csv", "code,company,mail\nC1,Company 1,a@c1.example\n")
+	d.to("11-04 12:00")
+	d.write("list.csv", orderHead+"A-1,Notebook,done,2026-10-02,mori@aozora.example,1\n")
+	d.to("12-01 12:00")
+	d.view(func(v *ledger.View) error {
+		r, err := jobs.ReviewOf(d.config, v, calendar.Date{Year: 2026, Month: 11, Day: 1}, nil, d.now)
+		if err != nil {
+			return err
+		}
+		var got []string
+		for _, x := range r.Rows {
+			got = append(got, fmt.Sprintf("%s: found %d, mended %d, gone %d, open %d", x.Title, x.Found, x.Mended, x.Gone, x.Open))
+		}
+		if s := strings.Join(got, "; "); s != "Contracts: found 2, mended 0, gone 1, open 1; Contracts: found 1, mended 0, gone 1, open 0; Open orders: found 2, mended 1, gone 1, open 0" {
+			t.Error(s)
+		}
+		if text := r.Text(); !strings.Contains(text, "1 gone from the table or past their date") || !strings.Contains(text, "an attachment was missing") {
+			t.Error(text)
+		}
+		return nil
+	})
 }

@@ -97,6 +97,7 @@ type RowTally struct {
 	Says          string // what it found last, as an example
 	Found         int
 	Mended        int
+	Gone          int // the row is not there any more, or its date has passed: nobody put anything right
 	Accepted      int
 	Open          int
 	Median, Worst string
@@ -579,11 +580,13 @@ func (r *reviewing) rows() error {
 		}
 		t.Found++
 		t.Says = clean(f.Says)
-		switch f.State {
-		case ledger.FindingResolved:
+		switch {
+		case f.State == ledger.FindingResolved && f.Ended != ledger.EndedMended:
+			t.Gone++
+		case f.State == ledger.FindingResolved:
 			t.Mended++
 			spans[at] = append(spans[at], span{f.First, f.Changed, m.days()})
-		case ledger.FindingAccepted:
+		case f.State == ledger.FindingAccepted:
 			t.Accepted++
 			spans[at] = append(spans[at], span{f.First, f.Accepted, m.days()})
 		default:
@@ -710,6 +713,9 @@ var codeWords = map[string]map[string]calendar.Text{
 // reasonWords say why: as a thing that was so, never as somebody's doing.
 func reasonWords(what, code string, l calendar.Language) string {
 	t, ok := codeWords[what][code]
+	if bare, ofRows := strings.CutPrefix(code, codeRows); !ok && ofRows { // a row lacks what other letters lack
+		t, ok = codeWords[what][bare]
+	}
 	if what == whatCheck {
 		t, ok = checkWords[code]
 	}

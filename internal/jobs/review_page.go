@@ -413,6 +413,9 @@ func (r *Review) rowsPage(p *page) {
 		if t.Accepted > 0 {
 			words = append(words, r.t(fmt.Sprintf("このままでよい%d件", t.Accepted), fmt.Sprintf("%d left as they are", t.Accepted)))
 		}
+		if t.Gone > 0 {
+			words = append(words, r.t(fmt.Sprintf("行がなくなったか、期日が過ぎた%d件", t.Gone), fmt.Sprintf("%d gone from the table or past their date", t.Gone)))
+		}
 		if t.Open > 0 {
 			words = append(words, r.t(fmt.Sprintf("まだのもの%d件", t.Open), fmt.Sprintf("%d still open", t.Open)))
 		}

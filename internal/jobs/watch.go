@@ -454,7 +454,7 @@ func (k *looking) compile(seen *[]ledger.Observation) error {
 			if !ok {
 				return table.Value{}, false
 			}
-			return cols[table.Fold(name)].value(), true
+			return cols[table.Fold(name)].value(k.w.Config.Zone), true
 		}
 	}
 	k.judge = table.NewJudge(k.ctx, table.RuleWorld{Today: k.today, Days: k.w.Job.Days, Table: k.t, Tables: k.w.Tables, Before: before})
@@ -470,7 +470,7 @@ type savedValue struct {
 	Value string `json:"v"`
 }
 
-func (s savedValue) value() table.Value {
+func (s savedValue) value(zone *time.Location) table.Value {
 	switch typ, _ := table.ParseType(s.Type); {
 	case s.Value == "":
 		return table.Value{}
@@ -482,6 +482,12 @@ func (s savedValue) value() table.Value {
 		if t, err := time.Parse(time.DateOnly, s.Value); err == nil {
 			return table.DateOf(calendar.DateOf(t))
 		}
+	case typ == table.Time:
+		if t, err := time.Parse(time.RFC3339Nano, s.Value); err == nil {
+			return table.TimeOf(t.In(zone))
+		}
+	case typ == table.YesNo:
+		return table.YesNoOf(s.Value == table.YesNoOf(true).Canonical())
 	}
 	return table.TextOf(s.Value)
 }

@@ -5,7 +5,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/shopspring/decimal"
+
+	"bod/internal/calendar"
 	"bod/internal/ledger"
+	"bod/internal/table"
 )
 
 const watchedOrders = `
@@ -90,6 +94,18 @@ func TestRemindersCountTheOfficesDays(t *testing.T) {
 		k := &looking{watchSpec: s, w: &World{Config: o.c, Job: job, Run: ledger.Run{Due: c.due.UTC()}}}
 		if got := k.reminds(hit{check: s.Checks[0]}, heard{times: 1, last: told}); got != c.want {
 			t.Errorf("on %s it is time: %t", c.due.Format("Mon 2 Jan"), got)
+		}
+	}
+}
+
+// TestSavedValues: what is kept of a row is what the next look compares with, whatever its type.
+func TestSavedValues(t *testing.T) {
+	zone := tokyo(2026, 11, 30, 0, 0).Location()
+	for _, v := range []table.Value{{}, table.TextOf("発注済"), table.TextOf("0012"), table.IntOf(-12), table.NumberOf(decimal.RequireFromString("1234.50")),
+		table.DateOf(calendar.Date{Year: 2026, Month: 11, Day: 30}), table.TimeOf(tokyo(2026, 11, 30, 9, 30)), table.YesNoOf(true), table.YesNoOf(false)} {
+		got := savedValue{v.Type().String(), v.Canonical()}.value(zone)
+		if got.Type() != v.Type() || got.Canonical() != v.Canonical() || got.In(calendar.Japanese) != strings.Replace(v.In(calendar.Japanese), "1,234.50", "1,234.5", 1) {
+			t.Errorf("%s %q became %s %q", v.Type(), v.In(calendar.Japanese), got.Type(), got.In(calendar.Japanese))
 		}
 	}
 }
