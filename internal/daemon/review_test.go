@@ -233,7 +233,7 @@ func TestReviewOfRows(t *testing.T) {
 		if s := strings.Join(got, "; "); s != "Contracts: found 2, mended 0, gone 1, open 1; Contracts: found 1, mended 0, gone 1, open 0; Open orders: found 2, mended 1, gone 1, open 0" {
 			t.Error(s)
 		}
-		if text := r.Text(); !strings.Contains(text, "1 gone from the table or past their date") || !strings.Contains(text, "an attachment was missing") {
+		if text := r.Text(); !strings.Contains(text, "1 gone from the table or past their date") || !strings.Contains(text, "An attachment was missing: 1") {
 			t.Error(text)
 		}
 		return nil
