@@ -216,6 +216,34 @@ func TestWatchHandedOverOutside(t *testing.T) {
 	}
 }
 
+// TestWatchWaitsForItsConfirmation: a mail that nobody confirms is asked about once, and again only when the day has come by which
+// it asks for an answer; not each day.
+func TestWatchWaitsForItsConfirmation(t *testing.T) {
+	d := newDesk(t, "11-20 09:00", head+suppliers)
+	d.write("orders.csv", "no,item,supplier,due,cost,mail\nP-1,Notebook,acme,,1,\n")
+	d.to("11-27 12:00")
+	var got []string
+	d.view(func(v *ledger.View) error {
+		for m, err := range v.Messages(ledger.MessageQuery{KeyPrefix: "notice/confirm/"}) {
+			if err != nil {
+				return err
+			}
+			got = append(got, "asked "+m.Sealed.In(d.config.Zone).Format("01-02"))
+		}
+		return nil
+	})
+	for _, m := range d.sealedOn("2026-11-20") {
+		for _, by := range []string{"Thursday 26 November 2026", "Tuesday 1 December 2026"} {
+			if strings.Contains(d.text(m), by) {
+				got = append(got, string(m.State)+" by "+by)
+			}
+		}
+	}
+	if s := strings.Join(got, ", "); s != "asked 11-20, asked 11-26, replaced by Thursday 26 November 2026, held by Tuesday 1 December 2026" {
+		t.Error(s)
+	}
+}
+
 // TestWatchStageHandedOver: whoever looks after a contract when it is handed over hears of the stage that has begun, once. How many
 // days are left stands in the mail alone: what is kept of the finding is read on other days as well.
 func TestWatchStageHandedOver(t *testing.T) {

@@ -1170,10 +1170,6 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 		path, text, kind = k.Letter, b, "letter"
 	}
 	t, problems := parseLetter(path, text, k.l)
-	by := k.ReplyBy
-	if by.IsZero() {
-		by, _ = calendar.ParseLeadAfter("3 business days")
-	}
 	asOf := k.t.Modified()
 	if asOf.IsZero() {
 		asOf = leaves(w)
@@ -1181,7 +1177,7 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 	asOf = asOf.In(c.Zone)
 	values := map[string]string{
 		"rows": k.lines(m), "rows_told": k.count(m.rows()), "as_of": calendar.DateOf(asOf).Long(k.l) + " " + asOf.Format("15:04"),
-		"reply_by": calendar.DateOf(by.After(leaves(w).In(c.Zone), w.Job.Days)).Long(k.l),
+		"reply_by": k.replyBy().Long(k.l),
 	}
 	if len(m.thanks) > 0 {
 		var labels []string
@@ -1263,6 +1259,28 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 		d.Inputs = append(d.Inputs, i)
 	}
 	return d, nil, nil
+}
+
+// replyBy is the day by which an answer is asked for. It is counted from the due moment and not from now, and moved on only when
+// it has come: a mail that waits for its confirmation would else be another one each day, and be asked about anew.
+func (k *looking) replyBy() calendar.Date {
+	span := k.ReplyBy
+	if span.IsZero() {
+		span, _ = calendar.ParseLeadAfter("3 business days")
+	}
+	from := dueOf(k.w)
+	if now := leaves(k.w); now.Before(from) { // an early run
+		from = now
+	}
+	from = from.In(k.w.Config.Zone) // where its days are counted
+	const most = 1000 // spans, for one of an hour and a mail of last year
+	for range most {
+		from = span.After(from, k.w.Job.Days)
+		if day := calendar.DateOf(from); k.today.Before(day) {
+			return day
+		}
+	}
+	return calendar.DateOf(span.After(leaves(k.w).In(k.w.Config.Zone), k.w.Job.Days))
 }
 
 // count is how many rows a mail tells; the Japanese letters have their counter.
