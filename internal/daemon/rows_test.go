@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"bod/internal/ledger"
@@ -29,11 +30,12 @@ confirm = { by = ["tanaka"], count = 1 }
 // however many there are; another sort of trouble is.
 func TestOwnerHearsOfEachSortOnce(t *testing.T) {
 	d := newDesk(t, "11-20 09:00", head+eachRow)
-	list := "code,company,mail\n"
+	var list strings.Builder
+	list.WriteString("code,company,mail\n")
 	for i := 1; i <= 6; i++ {
-		list += fmt.Sprintf("C%d,Company %d,a%d@c%d.example\n", i, i, i, i)
+		fmt.Fprintf(&list, "C%d,Company %d,a%d@c%d.example\n", i, i, i, i)
 	}
-	d.write("customers.csv", list)
+	d.write("customers.csv", list.String())
 	told := func() (n int) {
 		t.Helper()
 		d.view(func(v *ledger.View) error {
@@ -55,7 +57,7 @@ func TestOwnerHearsOfEachSortOnce(t *testing.T) {
 	if n := told(); n != 1 {
 		t.Errorf("told %d times of missing files", n)
 	}
-	d.write("customers.csv", list+"C7,Company 7,\n")
+	d.write("customers.csv", list.String()+"C7,Company 7,\n")
 	d.to("11-20 19:00")
 	if n := told(); n != 2 {
 		t.Errorf("with another sort of trouble told %d times", n)
