@@ -1273,7 +1273,7 @@ func (k *looking) replyBy() calendar.Date {
 		from = now
 	}
 	from = from.In(k.w.Config.Zone) // where its days are counted
-	const most = 1000 // spans, for one of an hour and a mail of last year
+	const most = 1000               // spans, for one of an hour and a mail of last year
 	for range most {
 		from = span.After(from, k.w.Job.Days)
 		if day := calendar.DateOf(from); k.today.Before(day) {
