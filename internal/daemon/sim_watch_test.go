@@ -171,8 +171,9 @@ func (c *simChecker) tells(m *simMessage, at time.Time) {
 		}
 		// What came to nothing as people say, or was taken without an answer and settled so, is told again by right; and what people let
 		// go once more counts as theirs.
+		// A row that is handed over is told to each reader on their own.
 		before := slices.DeleteFunc(slices.Clone(f.told), func(x simTelling) bool {
-			return x.message.again || !c.ended(x.message, "sent", "by hand", "unknown")
+			return x.message.reader() != m.reader() || x.message.again || !c.ended(x.message, "sent", "by hand", "unknown")
 		})
 		c.count["rows told"]++
 		if len(before) > 0 {
@@ -195,6 +196,12 @@ func (c *simChecker) tells(m *simMessage, at time.Time) {
 		}
 		f.told = append(f.told, simTelling{m, day, days.String()})
 	}
+}
+
+// reader is whom a mail of the table is to.
+func (m *simMessage) reader() string {
+	key, _, _ := strings.Cut(m.key, "#") // the generation follows
+	return key[strings.LastIndexByte(key, '/')+1:]
 }
 
 // looked: after a look every open row is known, no other is, and of what nobody was told yet a mail speaks.
