@@ -19,6 +19,8 @@ type checkType struct {
 	name string // of the key that asks for it
 	keys []config.Key
 	rows bool // may be asked about rows; every type may be asked about a message
+	// mails: may be asked about what a watch sends to the outside as well, which has no attachments and no amount.
+	mails bool
 	// decode reads the keys of one check; nil when something is wrong, which was told.
 	decode func(d *config.Decoder, s checkScope) (judge, calendar.Text)
 }
@@ -100,6 +102,8 @@ type checkScope struct {
 
 	each  bool         // the letters are to the rows of a table
 	table *table.Table // that table; nil where it could not be read now
+
+	mails *checkScope // about rows: of the mails to the outside that tell of them
 }
 
 // ofRows lets the checks of letters to the rows of a table name its columns, whatever these are.
@@ -169,6 +173,9 @@ func decodeTold(d *config.Decoder, c *check) {
 }
 
 func decodeCheck(d *config.Decoder, s checkScope) *check {
+	if s.mails != nil && slices.ContainsFunc(checkTypes, func(t checkType) bool { return t.mails && d.Has(t.name) }) {
+		return decodeCheck(d, *s.mails)
+	}
 	c := &check{Line: d.Line(), Then: thenHold, aboutRows: s.rows, at: d}
 	if s.rows {
 		decodeTelling(d, s, c)

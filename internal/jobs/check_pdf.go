@@ -340,9 +340,9 @@ func (s *subject) amount(d decimal.Decimal) string {
 	return table.NumberOf(d).In(s.world.Config.Language)
 }
 
-var noOtherPartner = checkType{name: "no_other_partner",
+var noOtherPartner = checkType{name: "no_other_partner", mails: true,
 	keys: []config.Key{{Name: "no_other_partner", Type: "true or false", Example: `no_other_partner = true`, Meaning: calendar.Text{
-		JA: "件名、本文、添付の名前、PDFに、ほかの得意先の名前がないこと。PDFでない添付は中を読めないので、止めて人に見てもらいます。[partner] と、表の行ごとに送るときは表（company の列）のほかの行を見ます。1文字の名前は見ません", EN: "neither subject, text, the names of attachments nor PDF has the name of another partner; with an attachment that is no PDF it is held for a person to look. The names are those of each [partner], and where a row gets a letter each those of the table's other rows (its column company). Names of one character are not looked for"}}},
+		JA: "件名、本文、添付の名前、PDFに、ほかの得意先の名前がないこと。PDFでない添付は中を読めないので、止めて人に見てもらいます。[partner] と、表の行ごとに送るときは表（company の列）のほかの行を見ます。1文字の名前は見ません。watch では社外へのメールを見ます", EN: "neither subject, text, the names of attachments nor PDF has the name of another partner; with an attachment that is no PDF it is held for a person to look. The names are those of each [partner], and where a row gets a letter each those of the table's other rows (its column company). Names of one character are not looked for. Of a watch it looks at the mails to the outside"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		if !yes(d, "no_other_partner") {
 			return nil, calendar.Text{}
@@ -659,9 +659,9 @@ func (x within) judge(s *subject) (Result, error) {
 	return r, nil
 }
 
-var ownAddress = checkType{name: "own_address",
+var ownAddress = checkType{name: "own_address", mails: true,
 	keys: []config.Key{{Name: "own_address", Type: "true or false", Example: `own_address = true`, Meaning: calendar.Text{
-		JA: "社外に出る宛先と写しが、すべてその得意先に登録したアドレスか、同じドメインであり、ほかの得意先のものでないこと", EN: "every address outside, in To, Cc and Bcc, is one of the partner's own or of its domain, and none of another partner"}}},
+		JA: "社外に出る宛先と写しが、すべてその得意先に登録したアドレスか、同じドメインであり、ほかの得意先のものでないこと。watch では社外へのメールを見ます", EN: "every address outside, in To, Cc and Bcc, is one of the partner's own or of its domain, and none of another partner. Of a watch it looks at the mails to the outside"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		if !yes(d, "own_address") {
 			return nil, calendar.Text{}

@@ -131,9 +131,9 @@ func (s *subject) before(in ledger.Input) (*ledger.Message, error) {
 }
 
 // required names fields that have to be filled, in the letter's words or the job's own.
-var required = checkType{name: "required",
+var required = checkType{name: "required", mails: true,
 	keys: []config.Key{{Name: "required", Type: "list of texts", Example: `required = ["対象月", "差出人"]`, Meaning: calendar.Text{
-		JA: "空であってはならない欄。手紙の欄の名前か、fields に書いた名前", EN: "fields that may not be empty: those of letters, or names of fields"}}},
+		JA: "空であってはならない欄。手紙の欄の名前か、fields に書いた名前。watch では社外へのメールを見ます", EN: "fields that may not be empty: those of letters, or names of fields. Of a watch it looks at the mails to the outside"}}},
 	decode: func(d *config.Decoder, s checkScope) (judge, calendar.Text) {
 		names := d.Strings("required")
 		for i, n := range names {

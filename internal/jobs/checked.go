@@ -27,7 +27,7 @@ type Agreed struct {
 type agreedTo interface{ agreed() []*check }
 
 func (s *sendSpec) agreed() []*check  { return s.Checks }
-func (s *watchSpec) agreed() []*check { return s.Checks }
+func (s *watchSpec) agreed() []*check { return slices.Concat(s.Checks, s.Mails) }
 
 // Checks lists what a job is held against, as it was agreed.
 func Checks(j *config.Job) []Agreed {

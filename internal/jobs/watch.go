@@ -34,7 +34,8 @@ type watchSpec struct {
 	Columns   []string
 	Group     string
 	Tell      []sentence
-	Checks    []*check
+	Checks    []*check // of rows
+	Mails     []*check // of the mails to the outside
 	Stages    []stage
 	Reminders int
 	ReplyBy   calendar.Lead
@@ -125,7 +126,15 @@ func (watch) Decode(d *config.Decoder) any {
 		}
 		s.Stages = append(s.Stages, st)
 	}
-	s.Checks = decodeChecks(d, sc)
+	mails := messageScope(d, s.own(nil))
+	sc.mails = &mails
+	for _, k := range decodeChecks(d, sc) {
+		if k.aboutRows {
+			s.Checks = append(s.Checks, k)
+		} else {
+			s.Mails = append(s.Mails, k)
+		}
+	}
 	names := map[string]bool{}
 	for _, k := range s.Checks {
 		if id := k.identity(); names[id] {
@@ -135,7 +144,7 @@ func (watch) Decode(d *config.Decoder) any {
 			names[id] = true
 		}
 	}
-	if len(s.Checks) == 0 && len(s.Stages) == 0 && !d.Has("check") && !d.Has("remind_at") {
+	if len(s.Checks) == 0 && len(s.Stages) == 0 && !d.Has("remind_at") && (len(s.Mails) > 0 || !d.Has("check")) {
 		d.Trouble(calendar.Text{JA: "何を確かめるかがありません", EN: "it doesn't say what is checked"},
 			calendar.Text{JA: "[[job." + d.Job.Name + ".check]] に wrong_if か must を書くか、remind_at を書いてください", EN: "write wrong_if or must in a [[job." + d.Job.Name + ".check]], or remind_at"})
 	}
@@ -153,7 +162,7 @@ func (watch) Decode(d *config.Decoder) any {
 			s.against(d, t)
 		}
 	}
-	for _, k := range s.Checks {
+	for _, k := range slices.Concat(s.Checks, s.Mails) {
 		k.at = nil // its places in the file are known no longer than the file is read
 	}
 	return s
@@ -351,10 +360,19 @@ func (watch) Prepare(ctx context.Context, w *World) (Prepared, error) {
 		p.Looked.Seen = append(p.Looked.Seen, i.Seen)
 	}
 	p.Looked.Seen = append(p.Looked.Seen, k.standing...)
+	held := newChecking(ctx, w, s.Mails)
 	for _, m := range ms {
-		d, missing, err := k.draft(m)
+		d, sc, missing, err := k.draft(m)
 		if err != nil {
 			return Prepared{}, err
+		}
+		if len(missing) == 0 && m.outside {
+			sc.company = k.company(m)
+			var seen []ledger.Observation
+			if seen, missing, err = held.message(sc, &d); err != nil {
+				return Prepared{}, err
+			}
+			p.Observations = append(p.Observations, seen...)
 		}
 		if p.Missing = append(p.Missing, missing...); len(missing) == 0 {
 			p.Drafts = append(p.Drafts, d)
@@ -1141,8 +1159,22 @@ func (k *looking) shown(i hit) string {
 	return i.Says
 }
 
+// company is the company that a mail's rows name as theirs, where the group is a name that [partner] knows: an address that
+// stands in the table is held against it.
+func (k *looking) company(m *watchMail) string {
+	if k.Group == "" || len(m.items) == 0 {
+		return ""
+	}
+	for _, p := range k.w.Config.Partners {
+		if sameCompany(p.Name, m.items[0].group) {
+			return m.items[0].group
+		}
+	}
+	return ""
+}
+
 // draft makes one mail.
-func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
+func (k *looking) draft(m *watchMail) (Draft, *scope, []ledger.Reason, error) {
 	w, c := k.w, k.w.Config
 	which := "first"
 	stages := !slices.ContainsFunc(m.items, func(i hit) bool { return !i.stage })
@@ -1165,7 +1197,7 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 		if err != nil {
 			r := fileReason(w, k.Letter, err)
 			r.Code = codeLetter
-			return Draft{}, []ledger.Reason{r}, nil
+			return Draft{}, nil, []ledger.Reason{r}, nil
 		}
 		path, text, kind = k.Letter, b, "letter"
 	}
@@ -1199,13 +1231,13 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 		missing = append(missing, reason(w, codeLetter, lp.in(path), lp.Next))
 	}
 	if len(missing) > 0 {
-		return Draft{}, missing, nil
+		return Draft{}, nil, missing, nil
 	}
 	block, err := addressBlock(m.to, t.language)
 	if e, ok := err.(*addresseeError); ok {
-		return Draft{}, []ledger.Reason{reason(w, codeAddressee, e.text(), calendar.Text{JA: fmt.Sprintf("[partner.%s] の name に、正式な名前を書いてください", e.Partner), EN: fmt.Sprintf("write the full name in [partner.%s]", e.Partner)})}, nil
+		return Draft{}, nil, []ledger.Reason{reason(w, codeAddressee, e.text(), calendar.Text{JA: fmt.Sprintf("[partner.%s] の name に、正式な名前を書いてください", e.Partner), EN: fmt.Sprintf("write the full name in [partner.%s]", e.Partner)})}, nil
 	} else if err != nil {
-		return Draft{}, nil, err
+		return Draft{}, nil, nil, err
 	}
 	sc := &scope{config: c, job: w.Job, period: w.Occurrence.Period, about: w.Job.When.About(w.Job.About, w.Occurrence), day: k.today, to: m.to, language: t.language, own: own, block: block}
 	subject, empty := expandSubject(t.subject, sc.value)
@@ -1215,7 +1247,7 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 		missing = append(missing, send.emptyReason(w, sc, e))
 	}
 	if len(missing) > 0 {
-		return Draft{}, missing, nil
+		return Draft{}, nil, missing, nil
 	}
 	for strings.Contains(body, "\n\n\n") { // where an optional field and its line went
 		body = strings.ReplaceAll(body, "\n\n\n", "\n\n")
@@ -1254,11 +1286,11 @@ func (k *looking) draft(m *watchMail) (Draft, []ledger.Reason, error) {
 	} {
 		i, err := inputOf(in.kind, in.name, in.value)
 		if err != nil {
-			return Draft{}, nil, err
+			return Draft{}, nil, nil, err
 		}
 		d.Inputs = append(d.Inputs, i)
 	}
-	return d, nil, nil
+	return d, sc, nil, nil
 }
 
 // replyBy is the day by which an answer is asked for. It is counted from the due moment and not from now, and moved on only when

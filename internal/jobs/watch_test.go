@@ -68,6 +68,7 @@ func TestWatchIsHeldAgainstItsTable(t *testing.T) {
 		{`source = "orders"`, `source = "order"`, "[source.order] がありません"},
 		{"[[job.open-orders.check]]", "[[job.open-orders.check]]\nthen = \"hold\"", "行の確認には書けません"},
 		{"wrong_if = ", "not_sent_before = true\n# ", "行には使えません"},
+		{"wrong_if = ", "own_address = true\nremind = \"3 business days\"\n# ", "行の確認"},
 	} {
 		conf, ps := o.load(strings.Replace(watchedOrders, c.old, c.new, 1))
 		found := false
@@ -107,5 +108,75 @@ func TestSavedValues(t *testing.T) {
 		if got.Type() != v.Type() || got.Canonical() != v.Canonical() || got.In(calendar.Japanese) != strings.Replace(v.In(calendar.Japanese), "1,234.50", "1,234.5", 1) {
 			t.Errorf("%s %q became %s %q", v.Type(), v.In(calendar.Japanese), got.Type(), got.In(calendar.Japanese))
 		}
+	}
+}
+
+// TestWatchMailsToTheOutsideAreChecked: what a watch sends out of the house is held against the checks of mails: a customer's name in
+// what a supplier reads, an address that is none of the supplier's. A mail among colleagues is not.
+func TestWatchMailsToTheOutsideAreChecked(t *testing.T) {
+	const job = `
+[source.orders]
+file = "orders.csv"
+[partner.toa]
+name = "東亜流通株式会社"
+mail = ["order@toa.example"]
+[partner.kitakaze]
+name = "きたかぜ電子株式会社"
+mail = ["nishimura@kitakaze.example"]
+[job.dates]
+kind = "watch"
+title = "納期ご回答"
+owner = "sato"
+when = "毎営業日 9:30"
+source = "orders"
+key = ["注文番号"]
+columns = ["注文番号", "品名"]
+group = "仕入先"
+tell = "{宛先}"
+[[job.dates.check]]
+wrong_if = '回答 = 空'
+[[job.dates.check]]
+no_other_partner = true
+[[job.dates.check]]
+own_address = true
+then = "THEN"
+`
+	list := "注文番号,品名,仕入先,宛先,回答\nPO-1,ノートPC,東亜流通株式会社,order@toa.example,\nPO-2,アクメ商事向けサーバー,東亜流通株式会社,order@toa.example,\nPO-3,スイッチ,きたかぜ電子株式会社,suzuki@minato.example,\n"
+	for _, then := range []string{"hold", "warn"} {
+		o := newOffice(t, strings.Replace(job, "THEN", then, 1), map[string]string{"orders.csv": list})
+		p := o.prepare(o.rowWorld("dates", "2026-11-24", tokyo(2026, 11, 24, 9, 30)))
+		if len(p.Missing) > 0 || len(p.Drafts) != 2 {
+			t.Fatalf("%d drafts, missing: %s", len(p.Drafts), texts(p.Missing))
+		}
+		held := map[string]string{}
+		for _, d := range p.Drafts {
+			var b strings.Builder
+			for _, h := range d.Hold {
+				b.WriteString(h.Text)
+			}
+			held[d.Addressee] = b.String()
+		}
+		for who, text := range held {
+			switch toa := strings.Contains(who, "東亜"); {
+			case toa && !strings.Contains(text, "アクメ商事"), !toa && (text != "") != (then == "hold"), !toa && then == "hold" && !strings.Contains(text, "別の会社（みなと物産"):
+				t.Errorf("then = %s, %s: held for %q", then, who, text)
+			}
+		}
+	}
+	said := Checks(newOffice(t, strings.Replace(job, "THEN", "warn", 1), map[string]string{"orders.csv": list}).c.Job("dates"))
+	if len(said) != 3 || said[0].Then != "" || said[1].Then != "hold" || said[2].Then != "warn" {
+		t.Errorf("listed as %v", said)
+	}
+
+	// Among colleagues no name and no address is a secret.
+	inside := strings.NewReplacer("group = \"仕入先\"\n", "", "{宛先}", "ogawa", "THEN", "hold").Replace(job)
+	o := newOffice(t, inside, map[string]string{"orders.csv": list})
+	p := o.prepare(o.rowWorld("dates", "2026-11-24", tokyo(2026, 11, 24, 9, 30)))
+	if len(p.Drafts) != 1 || len(p.Drafts[0].Hold) != 0 {
+		t.Errorf("inside: %d drafts, missing %s", len(p.Drafts), texts(p.Missing))
+	}
+	only := strings.Replace(job, "[[job.dates.check]]\nwrong_if = '回答 = 空'\n", "", 1)
+	if c, ps := o.load(strings.Replace(only, "THEN", "hold", 1)); c != nil {
+		t.Errorf("it asks nothing of the rows: %v", ps)
 	}
 }
