@@ -15,8 +15,8 @@ import (
 )
 
 // How runs are prepared: a few side by side, each for as long as it goes on. One of which nothing is heard for the time limit
-// hangs. A run that takes longer than patience gives its place
-// to the next one and goes on beside the loop, which collects it in a later Step.
+// hangs. A run that takes longer than patience gives its place to the next one and goes on beside the loop, which collects it
+// in a later Step.
 const (
 	places    = 4
 	patience  = 2 * time.Second

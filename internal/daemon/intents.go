@@ -769,9 +769,6 @@ func (a *asking) everythingWent(r ledger.Run) (bool, error) {
 	return true, nil
 }
 
-// openDeliveries are the states from which a delivery may still go out, or may have.
-var openDeliveries = []ledger.State{ledger.StateUnknown, ledger.StateHeld, ledger.StateDeferred, ledger.StateSending, ledger.StateClaimed, ledger.StateQueued}
-
 // again makes a deliberate second one of what was done: a new generation, whose keys end in #2.
 func (a *asking) again(d *duty, r ledger.Run, c ledger.RunChange) (string, error) {
 	why, err := a.why()
@@ -791,7 +788,7 @@ func (a *asking) again(d *duty, r ledger.Run, c ledger.RunChange) (string, error
 		return "", err
 	}
 	var open []ledger.Message
-	for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: openDeliveries}) {
+	for m, err := range a.Messages(ledger.MessageQuery{Run: r.ID, States: ledger.OpenStates}) {
 		if err != nil {
 			return "", err
 		}

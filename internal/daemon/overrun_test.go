@@ -19,25 +19,18 @@ import (
 // work; other jobs go on. A retry is no second worker beside the first: it waits until the first one comes back, and then the run
 // ends as any other, with one letter.
 func TestOverrunIsToldWhileItLasts(t *testing.T) {
-	kinds := slices.Clone(jobs.Kinds)
-	t.Cleanup(func() { jobs.Kinds = kinds })
 	synctest.Test(t, func(t *testing.T) {
 		answers := make(chan struct{})
 		again := sync.OnceFunc(func() { close(answers) }) // the share answers again
 		defer again()
 		var inside, began atomic.Int32
-		for i, k := range kinds {
-			if k.Name() == "send" {
-				jobs.Kinds = slices.Clone(kinds)
-				jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
-					began.Add(1)
-					inside.Add(1)
-					defer inside.Add(-1)
-					<-answers
-					return k.Prepare(ctx, w)
-				}}
-			}
-		}
+		breakSend(t, func(ctx context.Context, k jobs.Kind, w *jobs.World) (jobs.Prepared, error) {
+			began.Add(1)
+			inside.Add(1)
+			defer inside.Add(-1)
+			<-answers
+			return k.Prepare(ctx, w)
+		})
 		other := strings.NewReplacer("job.daily", "job.other", "9:30", "9:40").Replace(daily)
 		r := start(t, "11-24 09:29", head+strings.ReplaceAll(daily, "job.daily", "job.broken")+"owner = \"tanaka\"\n"+other)
 		told := func() []string {
@@ -96,28 +89,21 @@ func TestOverrunIsToldWhileItLasts(t *testing.T) {
 // TestMuchToDoIsNoHanging: a preparation that goes on for long, as when hundreds of PDFs are read for the first time, ends by
 // itself; nobody is told, and other jobs go on meanwhile. When it then stands still, it hangs like any other.
 func TestMuchToDoIsNoHanging(t *testing.T) {
-	kinds := slices.Clone(jobs.Kinds)
-	t.Cleanup(func() { jobs.Kinds = kinds })
 	for _, hangs := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			answers := make(chan struct{})
 			again := sync.OnceFunc(func() { close(answers) })
 			defer again()
-			for i, k := range kinds {
-				if k.Name() == "send" {
-					jobs.Kinds = slices.Clone(kinds)
-					jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
-						for range 10 {
-							time.Sleep(time.Minute) // by the bubble's clock
-							w.Alive()
-						}
-						if hangs {
-							<-answers
-						}
-						return k.Prepare(ctx, w)
-					}}
+			breakSend(t, func(ctx context.Context, k jobs.Kind, w *jobs.World) (jobs.Prepared, error) {
+				for range 10 {
+					time.Sleep(time.Minute) // by the bubble's clock
+					w.Alive()
 				}
-			}
+				if hangs {
+					<-answers
+				}
+				return k.Prepare(ctx, w)
+			})
 			other := strings.NewReplacer("job.daily", "job.other", "9:30", "9:33").Replace(daily)
 			r := start(t, "11-24 09:29", head+strings.ReplaceAll(daily, "job.daily", "job.broken")+other)
 			r.sleepTo("11-24 09:39")

@@ -273,12 +273,9 @@ func TestRestoreOfARefusedOne(t *testing.T) {
 	}
 }
 
-// A server's or a reader's clock that is ahead dates a copy into the future. It went all the same, and keeps nothing else from being
-// recorded.
-func TestRecallOfTomorrow(t *testing.T) {
-	d := newDesk(t, "11-24 08:00", head+daily)
-	d.to("11-24 12:00")
-	folder := d.maildir(everything)
+// onlyMail is the one mail of a folder.
+func onlyMail(t *testing.T, folder string) (file, text string) {
+	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
 	if err != nil || len(files) != 1 {
 		t.Fatal(files, err)
@@ -287,11 +284,21 @@ func TestRecallOfTomorrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ahead := strings.Replace(string(b), "Date: Tue, 24 Nov 2026", "Date: Wed, 25 Nov 2026", 1)
-	if ahead == string(b) {
-		t.Fatalf("no such date in %q", b[:500])
+	return files[0], string(b)
+}
+
+// A server's or a reader's clock that is ahead dates a copy into the future. It went all the same, and keeps nothing else from being
+// recorded.
+func TestRecallOfTomorrow(t *testing.T) {
+	d := newDesk(t, "11-24 08:00", head+daily)
+	d.to("11-24 12:00")
+	folder := d.maildir(everything)
+	file, text := onlyMail(t, folder)
+	ahead := strings.Replace(text, "Date: Tue, 24 Nov 2026", "Date: Wed, 25 Nov 2026", 1)
+	if ahead == text {
+		t.Fatalf("no such date in %q", text[:500])
 	}
-	if err := os.WriteFile(files[0], []byte(ahead), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(ahead), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	d.restore("", "11-24 13:00")
@@ -311,16 +318,9 @@ func TestRecallOfAnotherPart(t *testing.T) {
 		t.Fatalf("sent: %v", got)
 	}
 	folder := d.maildir(func(key string) bool { return strings.HasSuffix(key, "%232") })
-	files, err := filepath.Glob(filepath.Join(folder, "*.eml"))
-	if err != nil || len(files) != 1 {
-		t.Fatal(files, err)
-	}
-	b, err := os.ReadFile(files[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	other := strings.NewReplacer("two/2026-11/acme%232", "two/2026-11/hibari%232", "Message-ID: <", "Message-ID: <other-").Replace(string(b))
-	if err := os.WriteFile(files[0], []byte(other), 0o600); err != nil {
+	file, text := onlyMail(t, folder)
+	other := strings.NewReplacer("two/2026-11/acme%232", "two/2026-11/hibari%232", "Message-ID: <", "Message-ID: <other-").Replace(text)
+	if err := os.WriteFile(file, []byte(other), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	copy := d.backup()

@@ -519,6 +519,19 @@ func (k brokenKind) Prepare(ctx context.Context, w *jobs.World) (jobs.Prepared, 
 	return k.prepare(ctx, w)
 }
 
+// breakSend has the job called broken prepared by this function instead of by its kind, until the test ends.
+func breakSend(t *testing.T, prepare func(context.Context, jobs.Kind, *jobs.World) (jobs.Prepared, error)) {
+	t.Helper()
+	kinds := jobs.Kinds
+	t.Cleanup(func() { jobs.Kinds = kinds })
+	jobs.Kinds = slices.Clone(kinds)
+	for i, k := range kinds {
+		if k.Name() == "send" {
+			jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) { return prepare(ctx, k, w) }}
+		}
+	}
+}
+
 // TestBrokenJob: a job that panics, errs or hangs disturbs no other. In a bubble its time runs out when nothing else is left to
 // do, so that a busy machine is never taken for a job that hangs.
 func TestBrokenJob(t *testing.T) {
@@ -528,16 +541,9 @@ func TestBrokenJob(t *testing.T) {
 		"hangs":  func(hang chan struct{}) (jobs.Prepared, error) { <-hang; return jobs.Prepared{}, nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			kinds := slices.Clone(jobs.Kinds)
-			t.Cleanup(func() { jobs.Kinds = kinds })
 			synctest.Test(t, func(t *testing.T) {
 				hang := make(chan struct{})
-				for i, k := range jobs.Kinds {
-					if k.Name() == "send" {
-						jobs.Kinds = slices.Clone(kinds)
-						jobs.Kinds[i] = brokenKind{k, func(context.Context, *jobs.World) (jobs.Prepared, error) { return prepare(hang) }}
-					}
-				}
+				breakSend(t, func(context.Context, jobs.Kind, *jobs.World) (jobs.Prepared, error) { return prepare(hang) })
 				d := newDesk(t, "11-24 09:00", head+strings.ReplaceAll(daily, "job.daily", "job.broken")+daily)
 				d.to("11-24 09:31")
 				if got := d.sink.letters(); !slices.Equal(got, []string{"daily/2026-11-24/mori → mori@aozora.example"}) {
@@ -587,20 +593,13 @@ var _ config.Kind = brokenKind{}
 func TestFileChangesBetweenLookAndQueue(t *testing.T) {
 	var d *desk
 	meddle := false
-	kinds := slices.Clone(jobs.Kinds)
-	t.Cleanup(func() { jobs.Kinds = kinds })
-	for i, k := range jobs.Kinds {
-		if k.Name() == "send" {
-			jobs.Kinds = slices.Clone(kinds)
-			jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
-				p, err := k.Prepare(ctx, w)
-				if meddle {
-					d.pdf("pdf/acme-11.pdf", "another invoice")
-				}
-				return p, err
-			}}
+	breakSend(t, func(ctx context.Context, k jobs.Kind, w *jobs.World) (jobs.Prepared, error) {
+		p, err := k.Prepare(ctx, w)
+		if meddle {
+			d.pdf("pdf/acme-11.pdf", "another invoice")
 		}
-	}
+		return p, err
+	})
 	rules := strings.ReplaceAll(strings.ReplaceAll(monthly, `confirm = { by = ["tanaka"], count = 1 }`, ""), "job.hosting", "job.broken")
 	d = newDesk(t, "11-20 09:00", head+rules)
 	d.pdf("pdf/acme-11.pdf", "invoice")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,20 +137,13 @@ func TestReleaseBringsNothingBack(t *testing.T) {
 
 // TestRetryBringsNothingBack: the same where preparing ended in an error after the rejection.
 func TestRetryBringsNothingBack(t *testing.T) {
-	kinds := slices.Clone(jobs.Kinds)
-	t.Cleanup(func() { jobs.Kinds = kinds })
 	broken := false
-	for i, k := range jobs.Kinds {
-		if k.Name() == "send" {
-			jobs.Kinds = slices.Clone(kinds)
-			jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
-				if broken {
-					return jobs.Prepared{}, os.ErrPermission
-				}
-				return k.Prepare(ctx, w)
-			}}
+	breakSend(t, func(ctx context.Context, k jobs.Kind, w *jobs.World) (jobs.Prepared, error) {
+		if broken {
+			return jobs.Prepared{}, os.ErrPermission
 		}
-	}
+		return k.Prepare(ctx, w)
+	})
 	d := newDesk(t, "11-20 09:00", head+strings.Replace(parts, "job.two", "job.broken", 1))
 	d.pdf("pdf/acme.pdf", "acme")
 	d.to("11-24 12:00")
@@ -280,20 +272,13 @@ func TestKeyWithSigns(t *testing.T) {
 // TestErrorStays: a word about one letter of a run that could not be prepared to its end does not make the run done: the rest of it
 // was never drafted.
 func TestErrorStays(t *testing.T) {
-	kinds := slices.Clone(jobs.Kinds)
-	t.Cleanup(func() { jobs.Kinds = kinds })
 	broken := false
-	for i, k := range jobs.Kinds {
-		if k.Name() == "send" {
-			jobs.Kinds = slices.Clone(kinds)
-			jobs.Kinds[i] = brokenKind{k, func(ctx context.Context, w *jobs.World) (jobs.Prepared, error) {
-				if broken {
-					return jobs.Prepared{}, os.ErrPermission
-				}
-				return k.Prepare(ctx, w)
-			}}
+	breakSend(t, func(ctx context.Context, k jobs.Kind, w *jobs.World) (jobs.Prepared, error) {
+		if broken {
+			return jobs.Prepared{}, os.ErrPermission
 		}
-	}
+		return k.Prepare(ctx, w)
+	})
 	for _, verb := range []string{"by-hand", "retry", "mail"} {
 		t.Run(verb, func(t *testing.T) {
 			broken = false

@@ -180,7 +180,7 @@ func (r *rowRule) judge(s *subject) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	rule, p := typed(s.ctx, r.rule, true, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
+	rule, p := typed(s.ctx, r.rule, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
 	if p != nil {
 		return Result{Verdict: Unjudged, What: s.in(p.What)}, nil
 	}
@@ -199,15 +199,11 @@ func rowColumns(fields map[string]string, row []table.Column) []table.Column {
 
 // typed is a rule that was only read when the file was, because a source that it looks into could not be read or was not
 // asked, held against the columns that its sources have now. It is nil with what is wrong with it where they don't fit.
-func typed(ctx context.Context, r *table.Rule, condition bool, columns []table.Column, tables *table.Tables) (*table.Rule, *table.RuleProblem) {
+func typed(ctx context.Context, r *table.Rule, columns []table.Column, tables *table.Tables) (*table.Rule, *table.RuleProblem) {
 	if r.Checked() {
 		return r, nil
 	}
-	compile := table.CompileValue
-	if condition {
-		compile = table.CompileRule
-	}
-	again, ps := compile(r.Source(), table.RuleScope{Columns: columns, Source: func(name string) ([]table.Column, bool) {
+	again, ps := r.For(table.RuleScope{Columns: columns, Source: func(name string) ([]table.Column, bool) {
 		t, _ := tables.Table(ctx, name)
 		if t == nil {
 			return nil, true
@@ -285,7 +281,7 @@ func (s *subject) words(say sentence) (string, error) {
 		if p.rule == nil {
 			continue
 		}
-		rule, problem := typed(s.ctx, p.rule, false, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
+		rule, problem := typed(s.ctx, p.rule, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
 		if out[i].rule = rule; problem != nil {
 			out[i].text = s.say("（%s）", "(%s)", s.in(problem.What))
 		}

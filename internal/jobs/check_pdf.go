@@ -292,7 +292,7 @@ func (a amountOf) judge(s *subject) (Result, error) {
 	if a.equals == nil {
 		return Result{Verdict: Passed, What: s.say("PDFの金額を読みました", "the PDF's amount was read"), Figures: []Figure{read}}, nil
 	}
-	rule, p := typed(s.ctx, a.equals, false, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
+	rule, p := typed(s.ctx, a.equals, rowColumns(s.scope.jobFields(), s.scope.columns), s.world.Tables)
 	if p != nil {
 		return Result{Verdict: Unjudged, What: s.in(p.What)}, nil
 	}

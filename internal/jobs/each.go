@@ -488,16 +488,7 @@ func onlyRows(rs []recipient, parts []string) []recipient {
 
 // rules holds what jobs.toml says about rows against the table as it is now.
 func (m *mailing) rules() (where, among, amount *table.Rule, missing []ledger.Reason, seen []ledger.Observation) {
-	scope := table.RuleScope{Columns: m.table.Columns(), Source: func(name string) ([]table.Column, bool) {
-		if m.w.Config.Source(name) == nil {
-			return nil, false
-		}
-		t, _ := m.w.Tables.Table(m.ctx, name)
-		if t == nil {
-			return nil, true
-		}
-		return t.Columns(), true
-	}}
+	scope := m.w.ruleScope(m.ctx, m.table, &missing, &seen)
 	read := func(key, src string, compile func(string, table.RuleScope) (*table.Rule, []table.RuleProblem)) *table.Rule {
 		if src == "" {
 			return nil
@@ -505,13 +496,6 @@ func (m *mailing) rules() (where, among, amount *table.Rule, missing []ledger.Re
 		r, ps := compile(src, scope)
 		for _, p := range ps {
 			missing = append(missing, reason(m.w, codeTable, calendar.Text{JA: key + "：" + p.What.JA, EN: key + ": " + p.What.EN}, p.Next))
-		}
-		if r == nil {
-			return nil
-		}
-		for _, name := range r.Sources() {
-			_, waits, o := m.w.rows(m.ctx, name)
-			missing, seen = append(missing, waits...), append(seen, o...)
 		}
 		return r
 	}

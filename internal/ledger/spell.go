@@ -225,8 +225,8 @@ func (s *Spell) over(e Event, then string) {
 	s.To, s.By, s.Then, s.end = e.At, e.Who, then, e.Seq
 }
 
-// holdSpells replays the reasons for which a message was held. One that was set while it was on its way counts if it came back. One ends when it is lifted, or when nothing of the message is
-// held any more: what was rejected keeps its reason in the row.
+// holdSpells replays the reasons for which a message was held. One that was set while it was on its way counts if it came back.
+// One ends when it is lifted, or when nothing of the message is held any more: what was rejected keeps its reason in the row.
 func (v *View) holdSpells(message int64, all *[]Spell) error {
 	var run sql.NullInt64
 	switch err := v.get("SELECT run FROM messages WHERE id = $1", []any{message}, &run); {

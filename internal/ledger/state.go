@@ -1,5 +1,7 @@
 package ledger
 
+import "slices"
+
 // State is the state of a delivery; a message shows the worst of its deliveries'.
 type State string
 
@@ -136,12 +138,8 @@ func (s State) live() bool {
 	return s != StateRejected && s != StateFailed && s != StateReplaced
 }
 
-// open reports whether a delivery in this state has not come to an end. A failed
-// one has ended, though a person may queue it again; an unknown one has not.
-func (s State) open() bool {
-	switch s {
-	case StateUnknown, StateHeld, StateDeferred, StateSending, StateClaimed, StateQueued:
-		return true
-	}
-	return false
-}
+// OpenStates are those of a delivery that has not come to an end: it may still go out, or
+// may have. A failed one has ended, though a person may queue it again; an unknown one has not.
+var OpenStates = []State{StateUnknown, StateHeld, StateDeferred, StateSending, StateClaimed, StateQueued}
+
+func (s State) open() bool { return slices.Contains(OpenStates, s) }
